@@ -1,0 +1,154 @@
+r"""K-choice curation: keep one of K candidates with probability proportional to :math:`w = e^r`.
+
+The curated law is :math:`C_K(p) = p\,H^K_p` with
+
+.. math:: H^K_p(x) = E_{X_2,\dots,X_K\sim p}\Big[\frac{K w(x)}{w(x) + w(X_2) + \dots + w(X_K)}\Big]
+
+(Ferbach et al., arXiv:2407.09499, section 2). Groups whose candidates all have reward
+:math:`-\infty` keep each with probability 1/K, the limit of equal rewards.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from theory.enumeration import enumerate_factor, enumeration_cost
+from theory.law import Law
+from theory.quadrature import NodeSolver, RewardGrid
+from theory.validation import FloatArray, check_candidates
+
+Method = Literal["auto", "enumeration", "quadrature"]
+
+# "auto" enumerates an exact law up to this many terms over all atoms: about a second.
+AUTO_ENUMERATION_TERMS = 1_000_000
+
+
+def curation_factor(law: Law, K: float, method: Method = "auto") -> NDArray[Any]:
+    r"""Curation factors :math:`H^K_p(x_i)` at the atoms of a law.
+
+    Parameters
+    ----------
+    law
+        The law p; atoms without mass get the factor that they would have.
+    K
+        Number of candidates, at least 1, or ``math.inf`` for :math:`H = w/E_p[w]`.
+    method
+        ``"enumeration"`` sums over all draws: exact ``Fraction`` results for an exact law.
+        ``"quadrature"`` evaluates the one-dimensional integral, near-linear in n, for any K.
+        ``"auto"`` enumerates exact laws that are small enough and integrates otherwise.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n,): object array of ``Fraction`` when the computation is exact, else float64.
+        Factors below the smallest float64 are 0 there; :func:`log_curation_factor` keeps them.
+
+    Raises
+    ------
+    ValueError
+        For K below 1 or not whole, an unknown method, or an enumeration that is too large.
+
+    Examples
+    --------
+    >>> law = Law.from_weights([Fraction(1, 2), Fraction(1, 2)], [1, 3])
+    >>> curation_factor(law, 2).tolist()
+    [Fraction(3, 4), Fraction(5, 4)]
+    >>> curation_factor(law, 2, method="quadrature").round(12).tolist()
+    [0.75, 1.25]
+    """
+    K = check_candidates(K)
+    if method not in ("auto", "enumeration", "quadrature"):
+        raise ValueError(f'method = {method!r} is none of "auto", "enumeration", "quadrature".')
+    if law.is_exact and method != "quadrature":
+        factors = _exact_factors(law, K, anyway=method == "enumeration")
+        if factors is not None:
+            exact = np.empty(len(law), dtype=object)
+            exact[:] = factors
+            return exact
+    if method == "enumeration":
+        return _float_enumeration(law, K)
+    with np.errstate(under="ignore"):
+        return np.exp(log_curation_factor(law, K))
+
+
+def log_curation_factor(law: Law, K: float) -> FloatArray:
+    r"""Natural logarithm of the curation factors, shape (n,), float64, by quadrature.
+
+    Accurate to about 1e-14 relative to :math:`\max(1, |\log H|)`, also where H underflows.
+    """
+    K = check_candidates(K)
+    if K == 1:
+        return np.zeros(len(law))
+    rewards, log_p = law.rewards, law.log_probabilities
+    if math.isinf(K):
+        return rewards - logsumexp(log_p + rewards)
+    finite = np.isfinite(rewards)
+    if finite.all():
+        return _log_factor_of_finite(rewards, log_p, int(K), 0.0)
+    log_q = float(logsumexp(log_p[~finite])) if (log_p[~finite] > -np.inf).any() else -np.inf
+    factors = np.empty(len(law))
+    # A candidate of reward -inf is kept, with probability 1/K, only when all its rivals have it.
+    factors[~finite] = (K - 1) * log_q
+    factors[finite] = _log_factor_of_finite(
+        rewards[finite], log_p[finite], int(K), math.exp(log_q)
+    )
+    return factors
+
+
+def curate(law: Law, K: float) -> Law:
+    r"""The law :math:`C_K(p)` of the kept sample; exact when enumeration is (see above).
+
+    Examples
+    --------
+    >>> curate(Law([0.5, 0.5], [0.0, math.log(3)]), 2).probabilities.round(12).tolist()
+    [0.375, 0.625]
+    """
+    K = check_candidates(K)
+    if law.exact_probabilities is not None:
+        factors = _exact_factors(law, K, anyway=False)
+        if factors is not None:
+            return law.with_probabilities(
+                [p * h for p, h in zip(law.exact_probabilities, factors, strict=True)]
+            )
+    return law.reweighted(log_curation_factor(law, K))
+
+
+def _exact_factors(law: Law, K: float, *, anyway: bool) -> list[Fraction] | None:
+    assert law.exact_probabilities is not None
+    assert law.exact_weights is not None
+    p, w = law.exact_probabilities, law.exact_weights
+    if math.isinf(K):
+        mean = sum((a * b for a, b in zip(p, w, strict=True)), Fraction(0))
+        return [weight / mean for weight in w]
+    if anyway or enumeration_cost(w, int(K)) * len(w) <= AUTO_ENUMERATION_TERMS:
+        return enumerate_factor(p, w, int(K))
+    return None
+
+
+def _float_enumeration(law: Law, K: float) -> FloatArray:
+    if math.isinf(K):
+        raise ValueError('K is infinite: nothing to enumerate, use method="auto".')
+    with np.errstate(under="ignore"):
+        weights = np.exp(law.rewards - law.rewards.max())
+    if (weights[np.isfinite(law.rewards)] == 0).any():
+        raise ValueError(
+            "rewards span more than 745: float64 weights vanish; "
+            'use method="quadrature", or an exact law made by Law.from_weights.'
+        )
+    return np.array(enumerate_factor(law.probabilities.tolist(), weights.tolist(), int(K)))
+
+
+def _log_factor_of_finite(
+    rewards: FloatArray, log_probabilities: FloatArray, K: int, missing: float
+) -> FloatArray:
+    """Log-factors of atoms of finite reward, beside a mass ``missing`` of reward -inf."""
+    grid = RewardGrid(rewards)
+    masses = grid.deposit(log_probabilities)
+    masses *= (1 - missing) / masses.sum()
+    return grid.at_atoms(NodeSolver(grid, K).log_factor(masses, missing))
