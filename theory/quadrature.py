@@ -183,12 +183,22 @@ class RewardGrid:
             result[part] = block
         return result
 
-    def tail(self, values: FloatArray) -> float:
-        """Largest unresolved part, over the cells, of a positive function known on the nodes: its
-        last four Chebyshev coefficients against its largest value in the cell."""
-        largest = np.abs(values).max(axis=1, keepdims=True)
-        scaled = np.divide(values, largest, out=np.zeros_like(values), where=largest > 0)
-        return float(np.abs(scaled @ _TO_CHEBYSHEV[-4:].T).max())
+    def interpolation(self, depth: float) -> tuple[FloatArray, int]:
+        """Weights, shape (NODES,), and coarse cell that interpolate node values at one depth."""
+        cell = math.floor(depth / COARSE)
+        point = np.array([2 * (depth / COARSE - cell) - 1])
+        place = cell if self._rank is None else int(self._rank[cell])
+        return _lagrange(_chebyshev_points(NODES), point)[0], place
+
+    def tail(self, values: FloatArray) -> FloatArray:
+        """Unresolved part, for each cell, of a positive function known on the nodes: its last four
+        Chebyshev coefficients against its largest value in the cell."""
+        largest = np.abs(values).max(axis=1)
+        coefficients = np.abs(values @ _TO_CHEBYSHEV[-4:].T).max(axis=1)
+        tail: FloatArray = np.divide(
+            coefficients, largest, out=np.zeros_like(largest), where=largest > 0
+        )
+        return tail
 
 
 class NodeSolver:
