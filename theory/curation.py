@@ -16,11 +16,10 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from theory.enumeration import enumerate_factor, enumeration_cost
-from theory.law import Law
-from theory.quadrature import NodeSolver, RewardGrid
+from theory.law import Law, log_total
+from theory.quadrature import ONE_ROUND_TERMS, NodeSolver, RewardGrid
 from theory.validation import FloatArray, check_candidates
 
 Method = Literal["auto", "enumeration", "quadrature"]
@@ -87,17 +86,15 @@ def log_curation_factor(law: Law, K: float) -> FloatArray:
         return np.zeros(len(law))
     rewards, log_p = law.rewards, law.log_probabilities
     if math.isinf(K):
-        return rewards - logsumexp(log_p + rewards)
+        return rewards - log_total(log_p + rewards)
     finite = np.isfinite(rewards)
     if finite.all():
         return _log_factor_of_finite(rewards, log_p, int(K), 0.0)
-    log_q = float(logsumexp(log_p[~finite])) if (log_p[~finite] > -np.inf).any() else -np.inf
+    log_q = float(log_total(log_p[~finite])) if (log_p[~finite] > -np.inf).any() else -np.inf
     factors = np.empty(len(law))
     # A candidate of reward -inf is kept, with probability 1/K, only when all its rivals have it.
     factors[~finite] = (K - 1) * log_q
-    factors[finite] = _log_factor_of_finite(
-        rewards[finite], log_p[finite], int(K), math.exp(log_q)
-    )
+    factors[finite] = _log_factor_of_finite(rewards[finite], log_p[finite], int(K), math.exp(log_q))
     return factors
 
 
@@ -151,4 +148,4 @@ def _log_factor_of_finite(
     grid = RewardGrid(rewards)
     masses = grid.deposit(log_probabilities)
     masses *= (1 - missing) / masses.sum()
-    return grid.at_atoms(NodeSolver(grid, K).log_factor(masses, missing))
+    return grid.at_atoms(NodeSolver(grid, K).log_factor(masses, missing), ONE_ROUND_TERMS)

@@ -168,6 +168,6 @@ def _identity(value: Any) -> Any:
 
 
 def _lift_to_ball(value: Any) -> Any:
-    if isinstance(value, Rational):
+    if isinstance(value, (int, Fraction)):
         return flint.arb(flint.fmpq(value.numerator, value.denominator))
     return value

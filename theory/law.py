@@ -25,7 +25,6 @@ from numbers import Rational
 from typing import Any
 
 import numpy as np
-from scipy.special import logsumexp
 
 from theory.validation import TOTAL_MASS_TOLERANCE, FloatArray, float_vector, refuse_first
 
@@ -140,7 +139,10 @@ class Law:
             values = float_vector(weight_list, "weights")
             refuse_first(np.isnan(values), values, "weights", "is not a number.")
             refuse_first(
-                np.isposinf(values), values, "weights", "is infinite: rewards must be bounded above."
+                np.isposinf(values),
+                values,
+                "weights",
+                "is infinite: rewards must be bounded above.",
             )
             refuse_first(values < 0, values, "weights", "is negative: a weight is e^reward, >= 0.")
             with np.errstate(divide="ignore"):
@@ -314,9 +316,11 @@ class Law:
 
     def reweighted(self, log_factors: FloatArray) -> Law:
         r"""The law proportional to :math:`p_i e^{f_i}`, normalised; ``log_factors`` is f, shape (n,)."""
-        log_probabilities = self._log_probabilities + log_factors
-        log_probabilities -= logsumexp(log_probabilities)
-        return self._with(log_probabilities)
+        return self.with_log_probabilities(self._log_probabilities + log_factors)
+
+    def with_log_probabilities(self, log_probabilities: FloatArray) -> Law:
+        """A float64 law on the same atoms from log-probabilities, shape (n,), up to a constant."""
+        return self._with(log_probabilities - log_total(log_probabilities))
 
     def with_probabilities(self, probabilities: Any, *, normalise: bool = False) -> Law:
         """A law on the same atoms with other probabilities (exact when all are rational and so is
@@ -367,7 +371,9 @@ class Law:
         ``reward_sup`` declared for a density."""
         if self._reward_sup is not None:
             return self._reward_sup
-        return float(np.max(self._rewards, where=self._log_probabilities > -np.inf, initial=-np.inf))
+        return float(
+            np.max(self._rewards, where=self._log_probabilities > -np.inf, initial=-np.inf)
+        )
 
     def density(self) -> FloatArray:
         """Density per unit length or area at the grid's points, of the grid's shape."""
@@ -407,6 +413,12 @@ def log_of_rational(number: Fraction) -> float:
         return math.log1p(float(number - 1))  # no cancellation near 1
     shift = number.numerator.bit_length() - number.denominator.bit_length()
     return math.log(float(number / Fraction(2) ** shift)) + shift * math.log(2)
+
+
+def log_total(log_masses: FloatArray) -> float:
+    """Logarithm of the sum of exponentials, -inf allowed."""
+    largest = float(log_masses.max())
+    return largest + math.log(float(np.exp(log_masses - largest).sum()))
 
 
 def _as_list(values: Any) -> list[Any]:
@@ -454,7 +466,9 @@ def _product_points(axes: tuple[FloatArray, ...]) -> FloatArray:
 
 def _cell_widths(axis: FloatArray) -> FloatArray:
     gaps = np.diff(axis)
-    edges = np.concatenate(([axis[0] - gaps[0] / 2], axis[:-1] + gaps / 2, [axis[-1] + gaps[-1] / 2]))
+    edges = np.concatenate(
+        ([axis[0] - gaps[0] / 2], axis[:-1] + gaps / 2, [axis[-1] + gaps[-1] / 2])
+    )
     return np.diff(edges)
 
 

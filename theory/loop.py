@@ -120,9 +120,9 @@ class RetrainingLoop:
         if not math.isinf(self.K) and enumeration_cost(weights, int(self.K)) > AUTO_EXACT_TERMS:
             return False
         entries = [*weights, *(self.initial.exact_probabilities or ())]
-        bits = max(
-            x.numerator.bit_length() + x.denominator.bit_length() for x in entries
-        ) * len(weights)
+        bits = max(x.numerator.bit_length() + x.denominator.bit_length() for x in entries) * len(
+            weights
+        )
         return steps * math.log(growth) + math.log(bits) <= math.log(AUTO_EXACT_BITS)
 
 
@@ -315,9 +315,7 @@ class GridTrajectory(Trajectory):
     def _law_of(self, iteration: Iteration) -> Law:
         if iteration.step == 0:
             return self.loop.initial
-        log_p = iteration.log_probabilities()
-        log_p -= math.log(float(np.exp(log_p).sum()))
-        return self.reference._with(log_p)
+        return self.reference.with_log_probabilities(iteration.log_probabilities())
 
     def _form(self, step: int) -> Law:
         start = max(anchor for anchor in self._snapshots if anchor <= step)

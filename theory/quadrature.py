@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,8 @@ NODES = 24  # Chebyshev nodes in a coarse cell: room for factors as steep as e^{
 FINE_PER_COARSE = 256
 FINE = COARSE / FINE_PER_COARSE
 DEPOSIT_TERMS = 4  # moments of degree 0..3
-PROLONG_TERMS = 6  # polynomials of degree 5
+PROLONG_TERMS = 6  # degree 5, for factors gathered over many rounds
+ONE_ROUND_TERMS = 4  # degree 3, enough for the logarithm of a single factor
 LOWER = -38.0  # e^-38 = 3e-17
 UPPER = 4.0  # exp(-e^4) = 2e-24
 VANISH = 7.25  # exp(-e^(7.25 - COARSE)) < 1e-300: the kernel is nil beyond
@@ -82,9 +84,7 @@ def _log_transform(transform: FloatArray, deficit: FloatArray) -> FloatArray:
     """log φ, from 1 - φ where φ is near 1 and from φ elsewhere."""
     tiny = np.finfo(np.float64).tiny
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(
-            deficit < 0.5, np.log1p(-deficit), np.log(np.maximum(transform, tiny))
-        )
+        return np.where(deficit < 0.5, np.log1p(-deficit), np.log(np.maximum(transform, tiny)))
 
 
 def _chebyshev_points(count: int) -> FloatArray:
@@ -115,10 +115,19 @@ def _transfer(terms: int) -> FloatArray:
 
 NODE_OFFSETS = (_chebyshev_points(NODES) + 1) / 2 * COARSE
 _RESTRICT = np.ascontiguousarray(_transfer(DEPOSIT_TERMS).reshape(-1, NODES))
-_PROLONG = np.ascontiguousarray(_transfer(PROLONG_TERMS).reshape(-1, NODES).T)
 _TO_CHEBYSHEV = np.linalg.inv(
     np.polynomial.chebyshev.chebvander(_chebyshev_points(NODES), NODES - 1)
 )
+
+
+@cache
+def _prolongation(terms: int) -> FloatArray:
+    return np.ascontiguousarray(_transfer(terms).reshape(-1, NODES).T)
+
+
+def _blocks(size: int, block: int) -> Iterator[slice]:
+    for start in range(0, size, block):
+        yield slice(start, start + block)
 
 
 class RewardGrid:
@@ -128,58 +137,60 @@ class RewardGrid:
 
     Attributes
     ----------
+    coarse_cells
+        Numbers of the occupied coarse cells, counted down from the largest reward.
     depth_of_nodes
         Depth u below the largest reward at every node, shape (cells, NODES).
     """
 
     def __init__(self, rewards: FloatArray) -> None:
         self._rewards = rewards
-        self._top = float(rewards.max())
-        last = math.floor((self._top - float(rewards.min())) / COARSE)
-        # Only occupied coarse cells are kept when atoms are few or far apart.
-        if last >= 64:
-            occupied = np.zeros(last + 1, dtype=bool)
-            for part in self._blocks(1 << 16):
-                cells = ((self._top - rewards[part]) * (1 / COARSE)).astype(np.intp)
-                occupied[np.minimum(cells, last)] = True
-            self._cells = np.flatnonzero(occupied)
-        else:
-            self._cells = np.arange(last + 1)
-        self._rank: NDArray[np.int64] | None = None
-        if self._cells.size <= last:
-            self._rank = np.zeros(last + 1, dtype=np.int64)
-            self._rank[self._cells] = np.arange(self._cells.size)
-        self._fine_cells = self._cells.size * FINE_PER_COARSE
+        top = float(rewards.max())
+        last = math.floor((top - float(rewards.min())) / COARSE)
+        self.coarse_cells = np.arange(last + 1)
+        rank = np.empty(0, dtype=np.int64)
+        if last >= 64:  # drop the empty cells of laws with few atoms or far apart
+            self.coarse_cells = self._occupied(top, last)
+            if self.coarse_cells.size <= last:
+                rank = np.zeros(last + 1, dtype=np.int64)
+                rank[self.coarse_cells] = np.arange(self.coarse_cells.size)
+        self._cells = kernels.Cells(top, 1 / FINE, FINE_PER_COARSE, rank)
+        self._fine_cells = self.coarse_cells.size * FINE_PER_COARSE
         # Blocks that stay in cache, but never so short that clearing the cells dominates.
         self._block = max(1 << 15, 2 * self._fine_cells)
-        self.depth_of_nodes: FloatArray = self._cells[:, None] * COARSE + NODE_OFFSETS
+        self.depth_of_nodes: FloatArray = self.coarse_cells[:, None] * COARSE + NODE_OFFSETS
 
-    def _blocks(self, size: int) -> Iterator[slice]:
-        for start in range(0, self._rewards.size, size):
-            yield slice(start, start + size)
+    def _occupied(self, top: float, last: int) -> NDArray[np.intp]:
+        occupied = np.zeros(last + 1, dtype=bool)
+        for part in _blocks(self._rewards.size, 1 << 16):
+            cells = ((top - self._rewards[part]) / COARSE).astype(np.intp)
+            occupied[cells] = True
+        return np.flatnonzero(occupied)
 
     def deposit(self, log_probabilities: FloatArray) -> FloatArray:
         """Masses on the nodes, shape (cells, NODES), that integrate smooth functions of the
         reward as the law does; their sum is the law's total mass on these atoms."""
         moments = np.zeros((self._fine_cells, DEPOSIT_TERMS))
-        for part in self._blocks(self._block):
+        for part in _blocks(self._rewards.size, self._block):
             masses = np.exp(log_probabilities[part])
-            kernels.deposit(masses, self._rewards[part], self._top, FINE, self._rank, moments)
-        return moments.reshape(self._cells.size, -1) @ _RESTRICT
+            kernels.deposit(masses, self._rewards[part], self._cells, moments)
+        return moments.reshape(self.coarse_cells.size, -1) @ _RESTRICT
 
-    def prolong(self, values: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
+    def prolong(
+        self, values: FloatArray, terms: int = PROLONG_TERMS
+    ) -> Iterator[tuple[slice, FloatArray]]:
         """Blocks of atoms with the values there of the function known on the nodes."""
         # Each cell's mean is kept out of the product, so that it rounds with the cell's variation.
         means = values.mean(axis=1, keepdims=True)
-        tables = ((values - means) @ _PROLONG).reshape(self._fine_cells, PROLONG_TERMS)
+        tables = ((values - means) @ _prolongation(terms)).reshape(self._fine_cells, terms)
         tables[:, 0] += np.repeat(means[:, 0], FINE_PER_COARSE)
-        for part in self._blocks(self._block):
-            yield part, kernels.evaluate(tables, self._rewards[part], self._top, FINE, self._rank)
+        for part in _blocks(self._rewards.size, self._block):
+            yield part, kernels.evaluate(tables, self._rewards[part], self._cells)
 
-    def at_atoms(self, values: FloatArray) -> FloatArray:
+    def at_atoms(self, values: FloatArray, terms: int = PROLONG_TERMS) -> FloatArray:
         """The function known on the nodes, at every atom, shape (n,)."""
         result = np.empty_like(self._rewards)
-        for part, block in self.prolong(values):
+        for part, block in self.prolong(values, terms):
             result[part] = block
         return result
 
@@ -187,7 +198,7 @@ class RewardGrid:
         """Weights, shape (NODES,), and coarse cell that interpolate node values at one depth."""
         cell = math.floor(depth / COARSE)
         point = np.array([2 * (depth / COARSE - cell) - 1])
-        place = cell if self._rank is None else int(self._rank[cell])
+        place = int(np.searchsorted(self.coarse_cells, cell))
         return _lagrange(_chebyshev_points(NODES), point)[0], place
 
     def tail(self, values: FloatArray) -> FloatArray:
@@ -205,21 +216,21 @@ class NodeSolver:
     """Solves the integral on a grid's nodes for one K; the kernel is tabulated once for all cells."""
 
     def __init__(self, grid: RewardGrid, K: int) -> None:
-        self._cells = grid._cells
+        self._coarse = grid.coarse_cells
         self._depth = grid.depth_of_nodes
         self._K = K
         first = math.floor((LOWER - math.log(K)) / STEP)
         last = math.ceil((self._depth.max() + UPPER) / STEP)
         self._y = np.arange(first, last + 1) * STEP
         # Cell c sees y through z = y - c COARSE: one table in z serves every cell.
-        low = first - STEPS_PER_CELL * int(self._cells[-1])
-        high = min(round(VANISH / STEP), last - STEPS_PER_CELL * int(self._cells[0]))
+        low = first - STEPS_PER_CELL * int(self._coarse[-1])
+        high = min(round(VANISH / STEP), last - STEPS_PER_CELL * int(self._coarse[0]))
         z = np.arange(low, high + 1) * STEP
         exponent = -np.exp(z - NODE_OFFSETS[:, None])
         self._kernel, self._deficit = np.exp(exponent), -np.expm1(exponent)
         self._windows = [
             (offset, min(self._y.size, high + STEPS_PER_CELL * int(cell) - first + 1))
-            for cell in self._cells
+            for cell in self._coarse
             for offset in [first - STEPS_PER_CELL * int(cell) - low]
         ]
 
@@ -236,7 +247,9 @@ class NodeSolver:
         transform = np.full_like(self._y, mass_at_minus_infinity)
         for cell, (offset, stop) in enumerate(self._windows):
             if stop > half:
-                transform[half:stop] += masses[cell] @ self._kernel[:, offset + half : offset + stop]
+                transform[half:stop] += (
+                    masses[cell] @ self._kernel[:, offset + half : offset + stop]
+                )
         log_integrand = self._y + (self._K - 1) * _log_transform(transform, deficit)
         log_factor = np.empty_like(self._depth)
         for cell, (offset, stop) in enumerate(self._windows):
