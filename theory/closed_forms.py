@@ -19,7 +19,7 @@ from theory.validation import FloatArray
 
 
 def gaussian_linear_tilt(mean: float, variance: float, slope: float, t: int) -> tuple[float, float]:
-    r"""Mean and variance of :math:`p_t`: :math:`N(m,\sigma^2)`, :math:`r(x)=ax`, K = ∞, pure loop.
+    r"""Mean and variance of :math:`p_t` from :math:`N(m,\sigma^2)`, :math:`r(x)=ax`, K = ∞, pure.
 
     :math:`p_t = N(m + t a\sigma^2, \sigma^2)`: a shift by :math:`a\sigma^2` per round.
     """
@@ -29,7 +29,8 @@ def gaussian_linear_tilt(mean: float, variance: float, slope: float, t: int) -> 
 def gaussian_quadratic_tilt(
     mean: float, variance: float, gamma: float, centre: float, t: int
 ) -> tuple[float, float]:
-    r"""Mean and variance of :math:`p_t`: :math:`N(m,\sigma^2)`, :math:`r=-\frac\gamma2(x-\mu)^2`, K = ∞.
+    r"""Mean and variance of :math:`p_t`: :math:`N(m,\sigma^2)`,
+    :math:`r=-\frac\gamma2(x-\mu)^2`, K = ∞.
 
     Precisions add: :math:`1/\sigma_t^2 = 1/\sigma^2 + t\gamma`, with the precision-weighted mean.
     """
@@ -42,7 +43,8 @@ def two_atom_factors(
 ) -> tuple[Fraction, Fraction]:
     r"""Factors of the atoms with weights ``low`` (mass p) and ``high`` (mass 1 - p), any K, exact.
 
-    .. math:: H(w) = \sum_{j=0}^{K-1}\binom{K-1}{j}p^j(1-p)^{K-1-j}\frac{Kw}{w + j\,low + (K-1-j)\,high}
+    .. math:: H(w) = \sum_{j=0}^{K-1}\binom{K-1}{j}p^j(1-p)^{K-1-j}
+              \frac{Kw}{w + j\,low + (K-1-j)\,high}
     """
     factors = []
     for weight in (low, high):
@@ -86,7 +88,7 @@ def uniform_reward_pair_factor(r: FloatArray) -> FloatArray:
 
 
 def uniform_reward_tilt_mean(t: float) -> float:
-    r"""Reward uniform on (0, 1), K = ∞, after t > 0 rounds: :math:`E_{p_t}[r] = \frac{e^t}{e^t-1}-\frac1t`."""
+    r"""Reward uniform on (0, 1), K = ∞, t > 0: :math:`E_{p_t}[r] = \frac{e^t}{e^t-1}-\frac1t`."""
     return 1 / -math.expm1(-t) - 1 / t
 
 
@@ -111,12 +113,12 @@ def best_of_K_masses(p: Sequence[Fraction], K: int) -> list[Fraction]:
 
 
 def no_curation_law(start: FloatArray, reference: FloatArray, lam: float, t: int) -> FloatArray:
-    r"""K = 1: :math:`p_t - p_{\rm ref} = \big(\frac{\lambda}{1+\lambda}\big)^t(p_0-p_{\rm ref})`."""
+    r"""K = 1: :math:`p_t - p_{\rm ref} = (\frac{\lambda}{1+\lambda})^t(p_0-p_{\rm ref})`."""
     return reference + (lam / (1 + lam)) ** t * (start - reference)
 
 
 def triangular_condensate(lam: float) -> float:
-    r"""Weight with density :math:`2(1-w)` on (0, 1), K = ∞: condensate :math:`\max(0, 1-2/(1+\lambda))`."""
+    r"""Density :math:`2(1-w)` on (0, 1), K = ∞: condensate :math:`\max(0, 1-2/(1+\lambda))`."""
     return max(0.0, 1 - 2 / (1 + lam))
 
 
@@ -131,7 +133,7 @@ def gaussian_peak_critical_ratio(gamma: float, sigma: float) -> float:
     r"""Critical :math:`\lambda_c = \int p_{\rm ref}\,w/(w^*-w)` for :math:`N(0,\sigma^2I_2)` and
     :math:`r=-\gamma\|x\|`.
 
-    In the radius, :math:`\lambda_c = \int_0^\infty \rho\,e^{-\rho^2/2}/(e^{\gamma\sigma\rho}-1)\,d\rho`.
+    :math:`\lambda_c = \int_0^\infty \rho\,e^{-\rho^2/2}/(e^{\gamma\sigma\rho}-1)\,d\rho`.
     """
     value, _ = quad(
         lambda rho: rho * math.exp(-rho * rho / 2) / math.expm1(gamma * sigma * rho),
@@ -144,7 +146,7 @@ def gaussian_peak_critical_ratio(gamma: float, sigma: float) -> float:
 
 
 def two_level_shares(top_mass: float, ratio: float, t: int) -> float:
-    r"""Two atoms, K = ∞, pure loop: :math:`P_t(r=r^*) = \big(1 + \frac{1-q}{q}(w_2/w^*)^t\big)^{-1}`.
+    r"""Two atoms, K = ∞, pure: :math:`P_t(r=r^*) = (1 + \frac{1-q}{q}(w_2/w^*)^t)^{-1}`.
 
     ``top_mass`` is q, ``ratio`` is :math:`w_2/w^*`.
     """

@@ -78,7 +78,7 @@ def paper_kl_bound(lam: float, K: float) -> float:
 
 
 def sharp_kl_bound(lam: float, K: float) -> float:
-    r"""The best constant in Theorem 2.4: :math:`-\int_0^1\log(1+\lambda-\lambda Kx^{K-1})\,dx` nats.
+    r"""Best constant in Theorem 2.4, :math:`-\int_0^1\log(1+\lambda-\lambda Kx^{K-1})\,dx` nats.
 
     Valid for :math:`\lambda(K-1)\le1`, the threshold included; inf beyond it, where no bound holds
     for every t. In closed form, with k = K - 1 and c = λK/(1+λ),
@@ -129,7 +129,8 @@ def envelope(u: Any, lam: float, K: float, t: int) -> FloatArray:
     set of reference mass u.
 
     :math:`f_0(u)=u`, :math:`f_{t+1}(u) = \frac{u}{1+\lambda} + \frac{\lambda}{1+\lambda}
-    (1-(1-f_t(u))^K)`, for every λ and K (at K = ∞ the last bracket is 1 where :math:`f_t(u)>0`). ``u`` in [0, 1].
+    (1-(1-f_t(u))^K)`, for every λ and K (at K = ∞ the last bracket
+    is 1 where :math:`f_t(u)>0`). ``u`` holds numbers in [0, 1].
     """
     K, lam, t = check_candidates(K), float(check_ratio(lam)), check_steps(t)
     u = np.asarray(u, dtype=np.float64)

@@ -124,8 +124,8 @@ def _sums_over_multisets(
     count = math.comb(len(weights) + draws - 1, draws)
     if count > MULTISET_LIMIT:
         raise ValueError(
-            f"enumeration would visit {count} multisets ({len(weights)} atoms, {draws} draws), more "
-            f'than {MULTISET_LIMIT}: use fewer atoms, a smaller K, or method="quadrature".'
+            f"enumeration would visit {count} multisets ({len(weights)} atoms, {draws} draws), "
+            f'more than {MULTISET_LIMIT}: use fewer atoms, a smaller K, or method="quadrature".'
         )
     partial: dict[tuple[int, Any], Any] = {(0, weights[0] * 0): one}
     last = len(weights) - 1

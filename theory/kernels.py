@@ -2,8 +2,8 @@ r"""The two loops over atoms of the two-level quadrature, compiled by numba when
 
 Both forms have one contract. An atom of reward r lies at depth :math:`u = top - r`, in fine cell
 :math:`\lfloor u\,s\rfloor` for s cells per unit of reward, at the local coordinate
-:math:`t \in [-1, 1]`. ``rank`` maps a coarse cell, which holds ``per_coarse`` fine ones, to its place
-among the occupied ones; an empty ``rank`` keeps all.
+:math:`t \in [-1, 1]`. ``rank`` maps a coarse cell, which holds ``per_coarse`` fine ones, to its
+place among the occupied ones; an empty ``rank`` keeps all.
 """
 
 from __future__ import annotations

@@ -69,8 +69,8 @@ class Law:
 
     __slots__ = (
         "_log_probabilities",
-        "_rewards",
         "_reward_sup",
+        "_rewards",
         "atoms",
         "cell_volumes",
         "exact_probabilities",
@@ -315,7 +315,7 @@ class Law:
         return law
 
     def reweighted(self, log_factors: FloatArray) -> Law:
-        r"""The law proportional to :math:`p_i e^{f_i}`, normalised; ``log_factors`` is f, shape (n,)."""
+        r"""The law proportional to :math:`p_i e^{f_i}`; ``log_factors`` is f, shape (n,)."""
         return self.with_log_probabilities(self._log_probabilities + log_factors)
 
     def with_log_probabilities(self, log_probabilities: FloatArray) -> Law:
@@ -337,7 +337,7 @@ class Law:
 
     @property
     def log_probabilities(self) -> FloatArray:
-        r"""Natural logarithms :math:`\log p_i`, shape (n,), read-only; ``-inf`` on massless atoms."""
+        r"""Natural logarithms :math:`\log p_i`, shape (n,), read-only; ``-inf`` without mass."""
         return self._log_probabilities
 
     @property
@@ -382,7 +382,7 @@ class Law:
         return (self.probabilities / self.cell_volumes).reshape(self.shape)
 
     def expectation(self, values: Any) -> float:
-        r"""Expectation :math:`\sum_i p_i f_i`, with :math:`0\cdot\infty = 0`; ``values`` is f, (n,)."""
+        r"""Expectation :math:`\sum_i p_i f_i`, where :math:`0\cdot\infty=0`; f is ``values``."""
         vector = float_vector(values, "values")
         if vector.size != len(self):
             raise ValueError(f"{vector.size} values for a law with {len(self)} atoms.")

@@ -21,6 +21,8 @@ from theory.validation import check_candidates, check_ratio
 
 # Rounds after which a fixed point that has not settled is reported instead of awaited.
 MAX_ROUNDS = 100_000
+# Total mass that a round moves by rounding alone.
+ROUNDING = 1e-15
 
 
 class NoTopAtom(ValueError):
@@ -54,8 +56,8 @@ def pure_limit(law: Law) -> Law:
             int(np.argmax(np.where(law.log_probabilities > -np.inf, law.rewards, -np.inf)))
         ]
         raise NoTopAtom(
-            f"the law has no atom at its largest reward {law.top_reward:.6g} (near x = {place}): the "
-            "pure loop concentrates there, E[w] -> w* and Var[w] -> 0, without a limit density."
+            f"the law has no atom at its largest reward {law.top_reward:.6g} (near x = {place}): "
+            "the pure loop concentrates there, E[w] -> w* and Var[w] -> 0, without a limit density."
         )
     if law.exact_probabilities is not None:
         kept = [p if t else Fraction(0) for p, t in zip(law.exact_probabilities, top, strict=True)]
@@ -159,8 +161,8 @@ class MixedLimit:
         :math:`1 - I^*/(1+\lambda)` when :math:`I^*=\int p_{\rm ref}/(1-w/w^*)\le1+\lambda`, else 0;
         always 0 for laws with a top atom. ``nan`` at finite K.
     critical_ratio
-        At K = ∞, :math:`\lambda_c = I^* - 1 = \int p_{\rm ref}\,w/(w^*-w)`; ``inf`` with a top atom.
-        ``nan`` at finite K.
+        At K = ∞, :math:`\lambda_c = I^* - 1 = \int p_{\rm ref}\,w/(w^*-w)`; ``inf`` with a top
+        atom. ``nan`` at finite K.
     rounds
         Rounds iterated to the fixed point; 0 where it is solved directly.
     """
@@ -183,8 +185,8 @@ def mixed_limit(
     r"""Fixed point of the mixed loop with reference ``law``, reached from it.
 
     K = ∞ is solved directly: :math:`\zeta` is the root of
-    :math:`\int p_{\rm ref}/(1-w/\zeta) = 1+\lambda`, or :math:`w^*` beyond the critical ratio, where
-    a condensate forms. A density with a plateau at the top has an atom there. Without one the
+    :math:`\int p_{\rm ref}/(1-w/\zeta) = 1+\lambda`, or :math:`w^*` beyond the critical ratio,
+    where a condensate forms. A density with a plateau at the top has an atom there. Without one the
     integrals run over the cells other than the top ones, and over all cells when ``reward_sup`` of
     :meth:`Law.from_density` declares a supremum between the grid points. Their error is that of the
     midpoint rule at the singularity, O(h) in two dimensions: use a grid that is finer there.
@@ -276,16 +278,16 @@ def _iterated(
     law: Law, lam: float, K: int, tolerance: float, progress: Callable[[int], None] | None
 ) -> MixedLimit:
     iteration = Iteration(Plan(law, K, lam), law.log_probabilities, 0)
-    before, change, left = iteration.masses, math.inf, math.inf
+    before, change, left = iteration.masses, math.nan, math.inf
     while iteration.step < MAX_ROUNDS:
         iteration.advance()
         if progress is not None:
             progress(iteration.step)
         last, change = change, float(np.abs(iteration.masses - before).sum())
         before = iteration.masses
-        contraction = change / last if last > 0 else 0.0
+        contraction = change / last if change > 0 else 0.0  # nan, never settled, on round one
         left = change * contraction / (1 - contraction) if contraction < 1 else math.inf
-        if change == 0 or left < tolerance:
+        if left < tolerance or change < ROUNDING:
             limit = law.with_log_probabilities(iteration.log_probabilities())
             return MixedLimit(limit, math.nan, math.nan, math.nan, iteration.step)
     raise ArithmeticError(

@@ -77,7 +77,7 @@ class RetrainingLoop:
         self.initial = reference if initial is None else initial
         if len(self.initial) != len(reference):
             raise ValueError(
-                f"the initial law has {len(self.initial)} atoms and the reference {len(reference)}: "
+                f"the initial law has {len(self.initial)} atoms, the reference {len(reference)}: "
                 "give laws on the same atoms (zero probabilities are allowed)."
             )
         differs = self.initial.rewards != reference.rewards
@@ -197,7 +197,7 @@ class Trajectory:
 
     @cached_property
     def _law_statistics(self) -> FloatArray:
-        """KL, reverse KL and total variation to the reference, and entropy: one pass of the laws."""
+        """KL, reverse KL, total variation to the reference; entropy. One pass of the laws."""
         rows = np.empty((self.steps + 1, 4))
         for step, law in enumerate(self.laws):
             rows[step] = (
@@ -259,7 +259,7 @@ class Trajectory:
 
 
 def entropy(law: Law) -> float:
-    r"""Entropy :math:`-\sum p_i\log p_i` in nats, or :math:`-\int f\log f` for a density on a grid."""
+    r"""Entropy :math:`-\sum p_i\log p_i` in nats; :math:`-\int f\log f` for a density on a grid."""
     log_p = law.log_probabilities
     log_density = log_p if law.cell_volumes is None else log_p - np.log(law.cell_volumes)
     p = np.exp(log_p)

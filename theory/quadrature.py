@@ -7,7 +7,8 @@ With :math:`1/S = \int_0^\infty e^{-sS}ds` and :math:`s = e^y` the factor is one
 
 **Trapezoid rule.** Expanding :math:`\varphi^{K-1}` over the draws makes the integrand a positive
 mixture of :math:`S e^{y - e^y S}`, so the rule's relative error is at most that of each term,
-:math:`2\sum_{m\ge1}|\Gamma(1 + 2\pi i m/\Delta)|`: 1.8e-16 at step :math:`\Delta = 1/4`, whatever the law and K.
+:math:`2\sum_{m\ge1}|\Gamma(1 + 2\pi i m/\Delta)|`: 1.8e-16 at step :math:`\Delta = 1/4`, whatever
+the law and K.
 Cutting the line at :math:`-38 - \log K` below and 4 above the smallest weight's scale removes
 relative parts :math:`e^{-38}` and :math:`e^{-e^4}` of each term.
 
@@ -20,7 +21,7 @@ relative parts :math:`e^{-38}` and :math:`e^{-e^4}` of each term.
 3. *solve* the integral at the nodes, in logarithms;
 4. *prolong*: :math:`\log H` becomes a polynomial on each fine cell, evaluated at each atom.
 
-The deposit's interpolation error is :math:`\rho^{-4}` with :math:`\rho = 2\pi\cdot 512`, below 1e-14.
+The deposit's interpolation error is :math:`\rho^{-4}`, :math:`\rho = 2\pi\cdot 512`: below 1e-14.
 """
 
 from __future__ import annotations
@@ -213,7 +214,7 @@ class RewardGrid:
 
 
 class NodeSolver:
-    """Solves the integral on a grid's nodes for one K; the kernel is tabulated once for all cells."""
+    """Solves the integral on a grid's nodes for one K, from one kernel table for all cells."""
 
     def __init__(self, grid: RewardGrid, K: int) -> None:
         self._coarse = grid.coarse_cells

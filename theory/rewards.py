@@ -45,6 +45,7 @@ class ClippedDistance:
         _check_finite("radius", self.radius, positive=True)
 
     def __call__(self, points: Any) -> FloatArray:
+        """Rewards of the points, shape (n,)."""
         return -self.gamma * np.maximum(0.0, _distance(points, self.centre) - self.radius)
 
 
@@ -55,6 +56,7 @@ class Linear:
     direction: Any
 
     def __call__(self, points: Any) -> FloatArray:
+        """Rewards of the points, shape (n,)."""
         points, direction = np.asarray(points, dtype=np.float64), np.asarray(self.direction, float)
         return points * direction if points.ndim == 1 else points @ direction
 
@@ -70,6 +72,7 @@ class Quadratic:
         _check_finite("gamma", self.gamma, positive=True)
 
     def __call__(self, points: Any) -> FloatArray:
+        """Rewards of the points, shape (n,)."""
         return -0.5 * self.gamma * _distance(points, self.centre) ** 2
 
 
@@ -80,6 +83,7 @@ class Tabulated:
     values: tuple[float, ...]
 
     def __call__(self, points: Any) -> FloatArray:
+        """Rewards of the points, shape (n,)."""
         indices = np.asarray(points)
         whole = indices.astype(np.intp)
         if (whole != indices).any() or (whole < 0).any() or (whole >= len(self.values)).any():
@@ -92,7 +96,7 @@ class Tabulated:
 
 @dataclass(frozen=True)
 class ClassProbability:
-    r""":math:`r(x) = \gamma\,q_c(x)`: a classifier's probability of one class (points are q, (n, C))."""
+    r""":math:`r(x) = \gamma\,q_c(x)`: the probability of one class (points are q, (n, C))."""
 
     gamma: float
     index: int
@@ -101,6 +105,7 @@ class ClassProbability:
         _check_finite("gamma", self.gamma)
 
     def __call__(self, points: Any) -> FloatArray:
+        """Rewards of the points, shape (n,)."""
         probabilities = np.asarray(points, dtype=np.float64)
         if not 0 <= self.index < probabilities.shape[-1]:
             raise ValueError(
@@ -119,4 +124,5 @@ class Confidence:
         _check_finite("gamma", self.gamma)
 
     def __call__(self, points: Any) -> FloatArray:
+        """Rewards of the points, shape (n,)."""
         return self.gamma * np.asarray(points, dtype=np.float64).max(axis=-1)

@@ -29,7 +29,7 @@ def check_candidates(K: float) -> float:
         whole = None
     if whole is None or isinstance(K, (bool, np.bool_)):
         raise ValueError(
-            f"K = {K!r} is not a number of candidates: give a whole number of at least 1, or math.inf."
+            f"K = {K!r} is not a number of candidates: give a whole number >= 1 or math.inf."
         )
     if whole < 1:
         raise ValueError(f"K = {K!r} is below 1: at least one candidate must be drawn.")
