@@ -9,7 +9,7 @@ STAMP = $(VENV)/.complete
 PYTHON =
 WORKERS = 2
 MINIMUM = 3, 11
-PIP = $(BIN)/python -m pip install -q --disable-pip-version-check
+PIP = $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile

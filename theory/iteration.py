@@ -75,12 +75,25 @@ class Plan:
 
 
 class Iteration:
-    """State of the loop after ``step`` rounds; :meth:`advance` moves it on by one."""
+    """State of the loop after ``step`` rounds; :meth:`advance` moves it on by one.
+
+    Attributes
+    ----------
+    masses, missing
+        The law on the nodes, and the mass of its atoms of reward -inf.
+    factor
+        Curation factor H at the nodes in the last round (1 before the first).
+    mass_defect
+        Sum of p H in the last round, minus 1, before it was divided out.
+    anchor, anchor_step
+        Log-probabilities at the atoms, up to a constant, of the last law formed there.
+    """
 
     def __init__(self, plan: Plan, log_probabilities: FloatArray, step: int) -> None:
         self.plan = plan
         self.step = step
         self.mass_defect = 0.0
+        self.factor: FloatArray = np.ones_like(plan.grid.depth_of_nodes)
         self._anchor_at(log_probabilities)
 
     def _anchor_at(self, log_probabilities: FloatArray) -> None:
@@ -114,6 +127,7 @@ class Iteration:
         total = float((self.masses * factor).sum()) + self.missing * math.exp(log_missing)
         self.mass_defect = total - 1
         real, synthetic = plan.real_share, plan.synthetic_share / total
+        self.factor = factor
         self._a = real + synthetic * self._a * factor
         self._a_missing = real + synthetic * self._a_missing * math.exp(log_missing)
         self._log_b += log_factor

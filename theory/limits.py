@@ -21,8 +21,8 @@ from theory.validation import check_candidates, check_ratio
 
 # Rounds after which a fixed point that has not settled is reported instead of awaited.
 MAX_ROUNDS = 100_000
-# Total mass that a round moves by rounding alone.
-ROUNDING = 1e-15
+# Relative change of the curation factor by rounding alone, also across a fresh deposit.
+ROUNDING = 1e-14
 
 
 class NoTopAtom(ValueError):
@@ -191,8 +191,9 @@ def mixed_limit(
     :meth:`Law.from_density` declares a supremum between the grid points. Their error is that of the
     midpoint rule at the singularity, O(h) in two dimensions: use a grid that is finer there.
 
-    Finite K is iterated on the reward grid until the rest of the geometric approach, estimated
-    from two successive rounds, is below ``tolerance`` in total mass on the nodes.
+    Finite K is iterated on the reward grid until what is left of the geometric approach of the
+    curation factor H, estimated from its last two changes, is below ``tolerance`` relative to its
+    largest value.
 
     Parameters
     ----------
@@ -278,13 +279,14 @@ def _iterated(
     law: Law, lam: float, K: int, tolerance: float, progress: Callable[[int], None] | None
 ) -> MixedLimit:
     iteration = Iteration(Plan(law, K, lam), law.log_probabilities, 0)
-    before, change, left = iteration.masses, math.nan, math.inf
+    before, change, left = iteration.factor, math.nan, math.inf
     while iteration.step < MAX_ROUNDS:
         iteration.advance()
         if progress is not None:
             progress(iteration.step)
-        last, change = change, float(np.abs(iteration.masses - before).sum())
-        before = iteration.masses
+        factor = iteration.factor
+        last, change = change, float(np.abs(factor - before).max() / factor.max())
+        before = factor
         contraction = change / last if change > 0 else 0.0  # nan, never settled, on round one
         left = change * contraction / (1 - contraction) if contraction < 1 else math.inf
         if left < tolerance or change < ROUNDING:
