@@ -1,0 +1,123 @@
+r"""Certified evidence: the whole run in balls that contain the true numbers.
+
+A comparison is decided when its margin's ball excludes 0. Otherwise the precision is doubled; what
+is still open at the highest precision (a margin that *is* 0, as at K = 1) goes to exact arithmetic,
+and what exact arithmetic cannot represent stays undecided. Nothing passes by being close.
+Equalities can be refuted by balls and never established, so they are left to exact arithmetic.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+import flint
+import numpy as np
+from numpy.typing import NDArray
+
+from theory.enumeration import enumerate_factor
+from theory.evidence import rational
+from theory.evidence.instance import Instance
+from theory.evidence.judge import SidesOf, compare, entries, tightest
+from theory.evidence.precision import ball
+from theory.evidence.run import Numbers, infinite_factor, run_loop
+from theory.evidence.sides import Relation, Sides
+from theory.evidence.verdict import Comparison, Status, Strength, Verdict
+
+PRECISIONS = (128, 256, 512, 1024)
+# About a quarter of a second of ball operations at the lowest precision.
+OPERATIONS_LIMIT = 200_000
+
+
+class BallArithmetic:
+    """``flint.arb`` entries at the current precision."""
+
+    def number(self, value: int | Fraction) -> flint.arb:
+        """The rational as a ball."""
+        return ball(value)
+
+    def array(self, values: Sequence[Fraction]) -> Numbers:
+        """Rationals as an object array of balls, shape (n,)."""
+        return np.array([ball(value) for value in values], dtype=object)
+
+    def log(self, value: Any) -> Any:
+        """Logarithm; not a number where the ball reaches 0, which then decides nothing."""
+        return np.frompyfunc(flint.arb.log, 1, 1)(value)
+
+    def exp(self, value: Any) -> Any:
+        """Exponential."""
+        return np.frompyfunc(flint.arb.exp, 1, 1)(value)
+
+    def hypergeometric(self, a: Any, b: Any, c: Any, z: Any) -> flint.arb:
+        r"""Gauss's :math:`{}_2F_1(a, b; c; z)`."""
+        return flint.arb(z).hypgeom_2f1(a, b, c)
+
+    def digamma(self, value: Any) -> flint.arb:
+        r"""The digamma function :math:`\psi`."""
+        return flint.arb(value).digamma()
+
+    def euler(self) -> flint.arb:
+        r"""Euler's constant :math:`\gamma`."""
+        return flint.arb.const_euler()
+
+    def is_zero(self, values: Numbers) -> NDArray[np.bool_]:
+        """Where the entries are exactly 0: not merely balls around it."""
+        return np.array([value.is_zero() for value in values], dtype=bool)
+
+    def factor(self, law: Numbers, weights: Sequence[Any], K: int | float) -> Numbers:
+        """Curation factor by enumeration in balls."""
+        if K == math.inf:
+            return infinite_factor(law, self.array(weights))
+        return np.array(enumerate_factor(list(law), list(weights), int(K)), dtype=object)
+
+
+def affordable(instance: Instance) -> bool:
+    """Whether a run in balls takes well under a second."""
+    return instance.terms * max(instance.steps, 1) <= OPERATIONS_LIMIT
+
+
+def check(sides: SidesOf, instance: Instance) -> Verdict:
+    """Decide every comparison on the instance, raising the precision until that is done."""
+    comparisons: tuple[Comparison, ...] = ()
+    for precision in PRECISIONS:
+        with flint.ctx.workprec(precision):
+            run = run_loop(instance, BallArithmetic())
+            comparisons = tightest(map(judge, sides(run)))
+        verdict = Verdict(Strength.CERTIFIED, instance, comparisons, f"{precision} bits")
+        if verdict.status is not Status.UNDECIDED:
+            return verdict
+    return _settle_exactly(sides, instance, comparisons)
+
+
+def _settle_exactly(
+    sides: SidesOf, instance: Instance, comparisons: tuple[Comparison, ...]
+) -> Verdict:
+    """Replace the parts that balls left open by their exact comparisons, where there are any."""
+    exact = {c.part: c for c in rational.check(sides, instance).comparisons}
+    settled = tuple(
+        exact.get(comparison.part, comparison)
+        if comparison.status is Status.UNDECIDED
+        else comparison
+        for comparison in comparisons
+    )
+    return Verdict(
+        Strength.CERTIFIED, instance, settled, f"{PRECISIONS[-1]} bits, then exact arithmetic"
+    )
+
+
+def judge(sides: Sides) -> Comparison:
+    """The tightest entry of one comparison, decided where the margin's ball excludes 0."""
+    (comparison,) = tightest(_judge_entry(entry) for entry in entries(sides))
+    return comparison
+
+
+def _judge_entry(sides: Sides) -> Comparison:
+    margin = flint.arb(sides.margin)
+    if sides.relation is Relation.EQUAL:
+        excluded = bool(margin > 0) or bool(margin < 0)
+        return compare(sides, Status.FAILS if excluded else Status.OUT_OF_REACH)
+    if margin.is_zero() or margin > 0:
+        return compare(sides, Status.HOLDS)
+    return compare(sides, Status.FAILS if margin < 0 else Status.UNDECIDED)

@@ -1,0 +1,234 @@
+r"""Families of instances: where a claim is said to hold, and where its twins are hunted.
+
+Draws are on logarithmic scales, for weights, masses and the strength of real data alike: the
+instances that decide a sharp constant have rewards nearly equal or worlds apart, never typical.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theory.evidence.instance import Instance
+
+FloatArray = NDArray[np.float64]
+
+# Spreads of rewards and of log-masses are 10^U(low, high).
+REWARD_SPREAD = (-2.0, math.log10(6.0))
+LOGIT_SPREAD = (-1.0, math.log10(6.0))
+# How far an optimiser may carry rewards and log-masses, in nats.
+REWARD_BOUND, LOGIT_BOUND = 100.0, 30.0
+
+# Levels of the instances that imitate best-of-K: a law on n equal atoms falls short of an atomless
+# one by about 1/n^2, here 0.4 %.
+BEST_OF_LEVELS = 16
+
+
+@dataclass(frozen=True)
+class Point:
+    r"""An instance in coordinates that an optimiser can move: everything on logarithmic scales.
+
+    ``rewards``, ``logits`` and ``start`` (the log-masses of :math:`p_0`) have shape (n,);
+    ``log_load`` is the natural logarithm of :math:`\lambda(K-1)`, see :class:`Family`.
+    """
+
+    K: int | float
+    steps: int
+    rewards: FloatArray
+    logits: FloatArray
+    start: FloatArray | None
+    log_load: float | None
+
+    def vector(self) -> FloatArray:
+        """All continuous coordinates in one array."""
+        parts = [self.rewards, self.logits]
+        if self.start is not None:
+            parts.append(self.start)
+        if self.log_load is not None:
+            parts.append(np.array([self.log_load]))
+        return np.concatenate(parts)
+
+    def moved_to(self, vector: FloatArray) -> Point:
+        """The point with these continuous coordinates."""
+        n = len(self.rewards)
+        return replace(
+            self,
+            rewards=vector[:n],
+            logits=vector[n : 2 * n],
+            start=None if self.start is None else vector[2 * n : 3 * n],
+            log_load=None if self.log_load is None else float(vector[-1]),
+        )
+
+
+@dataclass(frozen=True)
+class Family:
+    r"""A set of loops to draw instances from.
+
+    Attributes
+    ----------
+    atoms, candidates
+        Choices for n and for K (``math.inf`` allowed).
+    steps
+        Rounds of every run.
+    load
+        Range of :math:`\lambda(K-1)` (of :math:`\lambda` where K is 1 or infinite);
+        ``None`` for the pure loop.
+    free_start
+        Whether :math:`p_0` is drawn separately from :math:`p_{\rm ref}`.
+    """
+
+    atoms: tuple[int, ...] = (2, 3, 5, 8)
+    candidates: tuple[int | float, ...] = (2, 3, 4, 8)
+    steps: int = 6
+    load: tuple[Fraction, Fraction] | None = None
+    free_start: bool = False
+
+    def ratio(self, load: Fraction, K: int | float) -> Fraction:
+        r""":math:`\lambda` for a given load."""
+        return load if K in (1, math.inf) else load / (int(K) - 1)
+
+    def draw(self, rng: np.random.Generator) -> Point:
+        """A random point, log-scale in everything."""
+        n = int(rng.choice(self.atoms))
+        K = self.candidates[int(rng.integers(len(self.candidates)))]
+        rewards = 10 ** rng.uniform(*REWARD_SPREAD) * rng.uniform(-1.0, 0.0, n)
+        logits = 10 ** rng.uniform(*LOGIT_SPREAD) * rng.uniform(-1.0, 0.0, n)
+        start = 10 ** rng.uniform(*LOGIT_SPREAD) * rng.uniform(-1.0, 0.0, n)
+        low, high = self.log_load_range()
+        return Point(
+            K=K,
+            steps=self.steps,
+            rewards=rewards,
+            logits=logits,
+            start=start if self.free_start else None,
+            log_load=None if self.load is None else float(rng.uniform(low, high)),
+        )
+
+    def point(self, instance: Instance) -> Point:
+        """The coordinates of an instance."""
+        log_load = None
+        if self.load is not None:
+            K = instance.K
+            scale = 1 if K in (1, math.inf) else int(K) - 1
+            log_load = math.log(Fraction(instance.lam) * scale)
+        start = instance.initial or instance.probabilities
+        return Point(
+            K=instance.K,
+            steps=instance.steps,
+            rewards=np.array([_log(weight) for weight in instance.weights]),
+            logits=np.array([_log(mass) for mass in instance.probabilities]),
+            start=np.array([_log(mass) for mass in start]) if self.free_start else None,
+            log_load=log_load,
+        )
+
+    def bounds(self, point: Point) -> list[tuple[float, float]]:
+        """Box for :meth:`Point.vector`, wide around wherever the point is."""
+        n = len(point.rewards)
+        blocks = [(point.rewards, REWARD_BOUND), (point.logits, LOGIT_BOUND)]
+        if point.start is not None:
+            blocks.append((point.start, LOGIT_BOUND))
+        box = [
+            (min(float(block.min()), float(block.max()) - bound), float(block.max()))
+            for block, bound in blocks
+            for _ in range(n)
+        ]
+        if point.log_load is not None:
+            box.append(self.log_load_range())
+        return box
+
+    def log_load_range(self) -> tuple[float, float]:
+        """Natural logarithms of the ends of ``load``."""
+        if self.load is None:
+            return 0.0, 0.0
+        return math.log(self.load[0]), math.log(self.load[1])
+
+    def rounded(self, point: Point, digits: int) -> Instance:
+        """The point as an instance of rationals with this many significant digits."""
+        lam: Fraction | float = math.inf
+        if self.load is not None and point.log_load is not None:
+            load = _significant(math.exp(point.log_load), digits)
+            lam = self.ratio(min(max(load, self.load[0]), self.load[1]), point.K)
+        return Instance.of(
+            _rounded_exp(point.logits, digits),
+            _rounded_exp(point.rewards, digits),
+            K=point.K,
+            lam=lam,
+            steps=point.steps,
+            initial=None if point.start is None else _rounded_exp(point.start, digits),
+        )
+
+    def corners(self) -> tuple[Instance, ...]:
+        """Named degenerate cases: one atom, constant reward, K = 1, no synthetic data, the ends
+        of the load, nearly all mass on one atom, tiny and huge reward ranges."""
+        K = min((K for K in self.candidates if K > 1), default=2)
+        one_in_million = Fraction(1, 1_000_000)
+        loads = [Fraction(0), self.load[1]] if self.load is not None else [None]
+        corners = []
+        for load in loads:
+            lam: Fraction | float = math.inf if load is None else self.ratio(load, K)
+            for masses, weights, candidates in (
+                ([1], [1], K),
+                ([1, 2, 3], [1, 1, 1], K),
+                ([1, 2, 3], [1, 2, 4], 1),
+                ([1, 2, 3], [1, 2, 4], K),
+                ([1, 1_000_000], [1, 2], K),
+                ([1_000_000, 1], [1, 2], K),
+                ([1, 1], [1, 1 + one_in_million], K),
+                ([2, 1], [1, 10**12], K),
+            ):
+                if candidates >= min(self.candidates) or candidates == 1:
+                    corners.append(
+                        Instance.of(
+                            masses,
+                            weights,
+                            K=candidates,
+                            lam=lam,
+                            steps=min(self.steps, 3),
+                            initial=list(reversed(masses)) if self.free_start else None,
+                        )
+                    )
+        return tuple(corners)
+
+    def extremes(self) -> tuple[Instance, ...]:
+        """Where sharp constants are reached: weights nearly equal (expansions to first order), and
+        weights a thousand times one another, at which K-choice is best-of-K."""
+        K = min((K for K in self.candidates if K > 1), default=2)
+        # Best-of-K needs many levels; beyond K = 3 their multisets limit their number.
+        n = BEST_OF_LEVELS if K <= 3 else BEST_OF_LEVELS // 2
+        loads = [None] if self.load is None else [self.load[0], self.load[1]]
+        return tuple(
+            Instance.of(
+                masses,
+                weights,
+                K=K,
+                lam=math.inf if load is None else self.ratio(load, K),
+                steps=self.steps,
+            )
+            for load in loads
+            for masses, weights in (
+                ([1, 1], [999, 1000]),
+                ([1] * n, [1000**level for level in range(n)]),
+                ([2**level for level in range(n)], [1000**level for level in reversed(range(n))]),
+            )
+        )
+
+
+def _log(value: Fraction) -> float:
+    """Logarithm of a rational of any size; masses of 0 go to the edge of the search."""
+    if value == 0:
+        return -LOGIT_BOUND
+    return math.log(value.numerator) - math.log(value.denominator)
+
+
+def _significant(value: float, digits: int) -> Fraction:
+    return Fraction(Decimal(f"{value:.{digits - 1}e}"))
+
+
+def _rounded_exp(logs: FloatArray, digits: int) -> list[Fraction]:
+    """exp(logs) over the smallest, each to so many significant digits."""
+    return [_significant(math.exp(float(log)), digits) for log in logs - logs.min()]

@@ -1,0 +1,287 @@
+r"""One claim through everything: instances at each strength, extremal instances, false twins."""
+
+from __future__ import annotations
+
+import math
+import time
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from theory.evidence import ball, numeric, rational, search
+from theory.evidence.family import Family
+from theory.evidence.grids import GRIDS
+from theory.evidence.instance import Instance
+from theory.evidence.sides import Relation
+from theory.evidence.verdict import Status, Strength, Verdict, finite_or_none
+
+if TYPE_CHECKING:
+    from theory.claims.claim import Claim, FalseTwin
+
+# Significant digits of random rational instances: enough to be generic, short enough to print.
+DIGITS = 3
+DEFAULT_INSTANCES = 12
+# How close the last extremal instance must bring the two sides: twins are nudged by 2 %.
+TIGHT_ENOUGH = 0.98
+# Draws in search of an affordable instance before the family is called unaffordable.
+PATIENCE = 1_000
+
+
+@dataclass(frozen=True)
+class TwinReport:
+    """What became of one false twin."""
+
+    name: str
+    says: str
+    refutation: search.Refutation | None
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object; ``counterexample`` is ``null`` for a twin that was not refuted."""
+        found = self.refutation
+        return {
+            "name": self.name,
+            "says": self.says,
+            "refuted": found is not None,
+            "counterexample": None if found is None else found.instance.to_json(),
+            "verdict": None if found is None else found.verdict.to_json(),
+            "stage": None if found is None else found.stage,
+            "evaluations": None if found is None else found.evaluations,
+            "seconds": None if found is None else round(found.seconds, 4),
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything found about one claim."""
+
+    id: str
+    kind: str
+    verdicts: tuple[Verdict, ...]
+    ladder: tuple[float, ...]
+    twins: tuple[TwinReport, ...]
+    tightest: float
+    problems: tuple[str, ...]
+    seconds: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the claim held at every strength asked for, and every twin fell."""
+        return not self.problems
+
+    @property
+    def strongest(self) -> Strength | None:
+        """The strongest evidence under which every instance held."""
+        return next((s for s in Strength if holds_at(self.verdicts, s)), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object with every verdict and counterexample."""
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "holds": self.holds,
+            "problems": list(self.problems),
+            "strongest": None if self.strongest is None else str(self.strongest),
+            "tightest": finite_or_none(self.tightest),
+            "ladder": [finite_or_none(ratio) for ratio in self.ladder],
+            "verdicts": [verdict.to_json() for verdict in self.verdicts],
+            "twins": [twin.to_json() for twin in self.twins],
+            "seconds": round(self.seconds, 4),
+        }
+
+
+def holds_at(verdicts: Sequence[Verdict], strength: Strength) -> bool:
+    """Whether there are instances at this strength, and all of them hold."""
+    statuses = {verdict.status for verdict in verdicts if verdict.strength is strength}
+    return statuses in ({Status.HOLDS}, {Status.HOLDS, Status.OUT_OF_REACH})
+
+
+def work(claim: Claim, strengths: Sequence[Strength], instances: int) -> int:
+    """Number of steps that :func:`verify` will report."""
+    checks = sum(
+        len(claim.family_at(strength).corners())
+        + instances
+        + (strength is Strength.NUMERIC) * len(GRIDS) * len(_grid_settings(claim.family))
+        for strength in strengths
+        if strength in claim.strengths
+    )
+    rungs = claim.extremal.rungs if claim.extremal and Strength.CERTIFIED in strengths else 0
+    return checks + rungs + len(claim.false_twins)
+
+
+def verify(
+    claim: Claim,
+    strengths: Sequence[Strength] = tuple(Strength),
+    instances: int = DEFAULT_INSTANCES,
+    seed: int = 0,
+    advance: Callable[[], None] = lambda: None,
+) -> Report:
+    """Check a claim and refute its twins.
+
+    Parameters
+    ----------
+    claim
+        The claim.
+    strengths
+        Strengths of evidence wanted; those that the claim does not advertise are skipped.
+    instances
+        Random instances at each strength, besides the degenerate cases and the grids.
+    seed
+        Of every random choice; together with the claim's id, so that claims do not share draws.
+    advance
+        Called after each piece of work.
+    """
+    began = time.perf_counter()
+    rng = np.random.default_rng([seed, zlib.crc32(claim.id.encode())])
+    wanted = [strength for strength in claim.strengths if strength in strengths]
+    verdicts = []
+    for check in (
+        check for strength in wanted for check in _checks(claim, strength, instances, rng)
+    ):
+        verdicts.append(check())
+        advance()
+    ladder: list[float] = []
+    if claim.extremal is not None and Strength.CERTIFIED in wanted:
+        for rung in range(1, claim.extremal.rungs + 1):
+            verdict = ball.check(claim.sides, claim.extremal.instance(rung))
+            verdicts.append(verdict)
+            ladder.append(_ratio(verdict, claim.extremal.part))
+            advance()
+    twins = []
+    for twin in claim.false_twins:
+        twins.append(TwinReport(twin.name, twin.says, refute_twin(claim, twin, rng)))
+        advance()
+    return Report(
+        id=claim.id,
+        kind=str(claim.kind),
+        verdicts=tuple(verdicts),
+        ladder=tuple(ladder),
+        twins=tuple(twins),
+        tightest=_tightest(claim, verdicts),
+        problems=tuple(_problems(claim, wanted, verdicts, ladder, twins)),
+        seconds=time.perf_counter() - began,
+    )
+
+
+def refute_twin(
+    claim: Claim, twin: FalseTwin, rng: np.random.Generator
+) -> search.Refutation | None:
+    """A confirmed counterexample to the twin, if the search finds one."""
+    starts: list[Instance] = []
+    # The claim's extremal instances belong to the claim's family, perhaps not to the twin's own.
+    if twin.family is None and claim.extremal is not None:
+        starts = [claim.extremal.instance(rung) for rung in range(1, claim.extremal.rungs + 1)]
+    return search.refute(twin.sides, claim.twin_family(twin), rng, starts)
+
+
+def _checks(
+    claim: Claim, strength: Strength, instances: int, rng: np.random.Generator
+) -> Iterator[Callable[[], Verdict]]:
+    family = claim.family_at(strength)
+    if strength is Strength.NUMERIC:
+        drawn = (family.rounded(family.draw(rng), DIGITS) for _ in range(instances))
+        for scenario in (*map(numeric.Scenario.of, (*family.corners(), *drawn)), *_grids(family)):
+            yield partial(numeric.check, claim.sides, scenario)
+        return
+    module = rational if strength is Strength.EXACT else ball
+    for corner in family.corners():
+        yield partial(module.check, claim.sides, corner)
+    for _ in range(instances):
+        yield partial(module.check, claim.sides, _draw(family, module.affordable, rng))
+
+
+def _draw(
+    family: Family, affordable: Callable[[Instance], bool], rng: np.random.Generator
+) -> Instance:
+    """A random instance, its run shortened until it is affordable."""
+    for _ in range(PATIENCE):
+        instance = family.rounded(family.draw(rng), DIGITS)
+        while instance.steps > 1 and not affordable(instance):
+            instance = instance.with_steps(instance.steps - 1)
+        if affordable(instance):
+            return instance
+    raise ValueError(
+        f"none of {PATIENCE} instances of {family} was affordable: give it fewer atoms or "
+        "a smaller K."
+    )
+
+
+def _grid_settings(family: Family) -> list[tuple[int | float, Any]]:
+    """Smallest and largest K of the family, with the ends of its load."""
+    candidates = sorted({min(family.candidates), max(family.candidates)})
+    loads = [None] if family.load is None else list(family.load)
+    return [(K, load) for K in candidates for load in loads]
+
+
+def _grids(family: Family) -> Iterator[numeric.Scenario]:
+    for name, law in GRIDS.items():
+        for K, load in _grid_settings(family):
+            lam = math.inf if load is None else family.ratio(load, K)
+            reference = law()
+            yield numeric.Scenario(
+                label=f"{name}; K = {K}, λ = {lam}, rounds = {family.steps}",
+                reference=reference,
+                K=K,
+                lam=lam,
+                steps=family.steps,
+            )
+
+
+def _ratio(verdict: Verdict, part: str) -> float:
+    return next((c.ratio for c in verdict.comparisons if c.part == part), math.nan)
+
+
+def _tightest(claim: Claim, verdicts: Sequence[Verdict]) -> float:
+    """Largest ratio of the two sides over all instances, of the extremal part if there is one;
+    from rigorous evidence where there is any, since rounding can carry a ratio past 1."""
+    rigorous = [v for v in verdicts if v.strength is not Strength.NUMERIC]
+    ratios = [
+        comparison.ratio
+        for verdict in rigorous or verdicts
+        for comparison in verdict.comparisons
+        if comparison.relation is not Relation.EQUAL
+        and (claim.extremal is None or comparison.part == claim.extremal.part)
+        and not math.isnan(comparison.ratio)
+    ]
+    return max(ratios, default=math.nan)
+
+
+def _problems(
+    claim: Claim,
+    wanted: Sequence[Strength],
+    verdicts: Sequence[Verdict],
+    ladder: Sequence[float],
+    twins: Sequence[TwinReport],
+) -> Iterator[str]:
+    """Each reason why the claim does not stand, in one sentence."""
+    if not wanted:
+        offered = ", ".join(claim.strengths)
+        yield f"no evidence of this strength: the claim advertises {offered}"
+    for strength in wanted:
+        if not holds_at(verdicts, strength):
+            yield f"does not hold at {strength}: {_first_failure(verdicts, strength)}"
+    # Some part may be beyond one arithmetic (an equality beyond balls), never beyond all of them.
+    if set(wanted) == set(claim.strengths):
+        comparisons = [comparison for verdict in verdicts for comparison in verdict.comparisons]
+        held = {c.part for c in comparisons if c.status is Status.HOLDS}
+        for part in sorted({c.part for c in comparisons} - held):
+            yield f"part {part!r} was decided at no strength"
+    if ladder and not (ladder[-1] >= TIGHT_ENOUGH and list(ladder) == sorted(ladder)):
+        yield f"is not shown to be tight: ratios {list(ladder)} along the extremal instances"
+    for twin in twins:
+        if twin.refutation is None:
+            yield f"false twin {twin.name!r} was not refuted"
+
+
+def _first_failure(verdicts: Sequence[Verdict], strength: Strength) -> str:
+    for verdict in verdicts:
+        if verdict.strength is strength and verdict.status in (Status.FAILS, Status.UNDECIDED):
+            bad = next(c for c in verdict.comparisons if c.status is verdict.status)
+            return (
+                f"{bad.part!r} {bad.status} at t = {bad.t} "
+                f"({bad.left:.6g} {bad.relation} {bad.right:.6g}) on {verdict.instance}"
+            )
+    return "no instance was within reach"
