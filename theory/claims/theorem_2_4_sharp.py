@@ -15,9 +15,9 @@ Source
 Remarks
     Closed forms, with k = K − 1 and :math:`z = \lambda K/(1+\lambda)`:
     :math:`c = -\log(1-\lambda k) - k\,({}_2F_1(1, \tfrac1k; 1+\tfrac1k; z) - 1)` below the
-    threshold (evaluated as :math:`\frac{1}{1-z}\,{}_2F_1(1, 1; 1+\tfrac1k; \frac{z}{z-1})`, whose equal
-    parameters balls see to be equal), :math:`c = -\log(K/k) + \gamma + \psi(1 + \tfrac1k)` on it,
-    and for K = 2
+    threshold, where :math:`{}_2F_1` is evaluated as
+    :math:`\frac{1}{1-z}\,{}_2F_1(1, 1; 1+\tfrac1k; \frac{z}{z-1})` (balls see that these two
+    parameters are equal); :math:`c = -\log(K/k) + \gamma + \psi(1 + \tfrac1k)` on it; and for K = 2
     :math:`c = 1 - \frac{(1+\lambda)\log(1+\lambda) - (1-\lambda)\log(1-\lambda)}{2\lambda}`.
     The last has logarithms of rationals only, so at K = 2 the claim is decided exactly. Extremal
     instances imitate best-of-K: many equal atoms, each weight a thousand times the one before.

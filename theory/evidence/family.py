@@ -165,34 +165,30 @@ class Family:
     def corners(self) -> tuple[Instance, ...]:
         """Named degenerate cases: one atom, constant reward, K = 1, no synthetic data, the ends
         of the load, nearly all mass on one atom, tiny and huge reward ranges."""
-        K = min((K for K in self.candidates if K > 1), default=2)
-        one_in_million = Fraction(1, 1_000_000)
-        loads = [Fraction(0), self.load[1]] if self.load is not None else [None]
-        corners = []
-        for load in loads:
-            lam: Fraction | float = math.inf if load is None else self.ratio(load, K)
-            for masses, weights, candidates in (
-                ([1], [1], K),
-                ([1, 2, 3], [1, 1, 1], K),
-                ([1, 2, 3], [1, 2, 4], 1),
-                ([1, 2, 3], [1, 2, 4], K),
-                ([1, 1_000_000], [1, 2], K),
-                ([1_000_000, 1], [1, 2], K),
-                ([1, 1], [1, 1 + one_in_million], K),
-                ([2, 1], [1, 10**12], K),
-            ):
-                if candidates >= min(self.candidates) or candidates == 1:
-                    corners.append(
-                        Instance.of(
-                            masses,
-                            weights,
-                            K=candidates,
-                            lam=lam,
-                            steps=min(self.steps, 3),
-                            initial=list(reversed(masses)) if self.free_start else None,
-                        )
-                    )
-        return tuple(corners)
+        several = min((K for K in self.candidates if K > 1), default=2)
+        loads = [None] if self.load is None else [Fraction(0), self.load[1]]
+        shapes: list[tuple[list[int], list[int], int | float]] = [
+            ([1], [1], several),
+            ([1, 2, 3], [1, 1, 1], several),
+            ([1, 2, 3], [1, 2, 4], 1),
+            ([1, 2, 3], [1, 2, 4], several),
+            ([1, 1_000_000], [1, 2], several),
+            ([1_000_000, 1], [1, 2], several),
+            ([1, 1], [1_000_000, 1_000_001], several),
+            ([2, 1], [1, 10**12], several),
+        ]
+        return tuple(
+            Instance.of(
+                masses,
+                weights,
+                K=K,
+                lam=math.inf if load is None else self.ratio(load, K),
+                steps=min(self.steps, 3),
+                initial=masses[::-1] if self.free_start else None,
+            )
+            for load in loads
+            for masses, weights, K in shapes
+        )
 
     def extremes(self) -> tuple[Instance, ...]:
         """Where sharp constants are reached: weights nearly equal (expansions to first order), and
@@ -201,6 +197,12 @@ class Family:
         # Best-of-K needs many levels; beyond K = 3 their multisets limit their number.
         n = BEST_OF_LEVELS if K <= 3 else BEST_OF_LEVELS // 2
         loads = [None] if self.load is None else [self.load[0], self.load[1]]
+        levels = [1000**level for level in range(n)]
+        shapes: list[tuple[list[int], list[int]]] = [
+            ([1, 1], [999, 1000]),
+            ([1] * n, levels),
+            ([2**level for level in range(n)], levels[::-1]),
+        ]
         return tuple(
             Instance.of(
                 masses,
@@ -210,11 +212,7 @@ class Family:
                 steps=self.steps,
             )
             for load in loads
-            for masses, weights in (
-                ([1, 1], [999, 1000]),
-                ([1] * n, [1000**level for level in range(n)]),
-                ([2**level for level in range(n)], [1000**level for level in reversed(range(n))]),
-            )
+            for masses, weights in shapes
         )
 
 

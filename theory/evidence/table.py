@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from theory.evidence.verify import Report
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def verdict_table(reports: Iterable[Report]) -> Table:
     """One row per claim: evidence, instances, tightest ratio, twins refuted, seconds."""
-    table = Table(title="claims")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("claim", no_wrap=True)
     table.add_column("kind", no_wrap=True)
     table.add_column("evidence", no_wrap=True)
@@ -24,8 +25,8 @@ def verdict_table(reports: Iterable[Report]) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.caption = (
-        "evidence: the strongest under which every run held · ratio: how close the two sides came "
-        "· twins: false twins refuted"
+        "evidence: the strongest under which every instance held; runs: instances checked; "
+        "ratio: how close the two sides came; twins: false twins refuted"
     )
     for report in reports:
         refuted = sum(twin.refutation is not None for twin in report.twins)
@@ -49,7 +50,7 @@ def _ratio(value: float) -> str:
 
 def claim_table(claims: Mapping[str, Claim]) -> Table:
     """One row per claim: what it is about."""
-    table = Table(title="claims")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("claim", no_wrap=True)
     table.add_column("kind")
     table.add_column("about")
