@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -29,8 +30,7 @@ def entries(sides: Sides) -> list[Sides]:
 
 def compare(sides: Sides, status: Status, tolerance: float = 0.0) -> Comparison:
     """The record of one comparison of two numbers."""
-    left, right = float(sides.left), float(sides.right)
-    margin = float(sides.margin)
+    left, right, margin = map(_as_float, (sides.left, sides.right, sides.margin))
     if sides.relation is Relation.EQUAL:
         margin = -abs(margin)
     return Comparison(
@@ -62,6 +62,14 @@ def relative_margin(comparison: Comparison) -> float:
     """Margin over the sum of the sides' sizes: between -1 and 1, and 0 when both vanish."""
     size = abs(comparison.left) + abs(comparison.right)
     return comparison.margin / size if size > 0 else 0.0
+
+
+def _as_float(value: Any) -> float:
+    """For the record only: the decision was made in the number's own arithmetic."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _severity(comparison: Comparison) -> tuple[int, float]:

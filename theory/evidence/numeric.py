@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -118,4 +118,4 @@ def judge(sides: Sides) -> Comparison:
     else:
         status = Status.HOLDS if excess[worst] >= 0 else Status.FAILS
     entry = Sides(sides.part, sides.relation, left[worst], right[worst], sides.t)
-    return compare(entry, status, float(tolerance[worst]))
+    return replace(compare(entry, status, float(tolerance[worst])), moments=left.size)

@@ -75,10 +75,20 @@ def refute(
     starts
         Instances to try first: a claim's extremal ones, for a twin of its constant.
     deadline
-        Seconds after which no new stage is begun.
+        Seconds after which the search gives up.
     """
     began = time.perf_counter()
-    search = _Search(sides, family)
+    search = _Search(sides, family, began + deadline)
+    try:
+        return _first_confirmed(search, rng, starts, began)
+    except TimeoutError:
+        return None
+
+
+def _first_confirmed(
+    search: _Search, rng: np.random.Generator, starts: Sequence[Instance], began: float
+) -> Refutation | None:
+    family = search.family
     for stage, hits in (
         ("given instances", search.at_points(map(family.point, starts))),
         ("random draws", search.at_points(family.draw(rng) for _ in range(DRAWS))),
@@ -86,8 +96,6 @@ def refute(
         ("L-BFGS-B", search.polished(POLISHED)),
         ("dual annealing", search.annealed(rng)),
     ):
-        if time.perf_counter() - began > deadline:
-            return None
         for point in hits:
             confirmed = search.confirmed(point)
             if confirmed is not None:
@@ -100,14 +108,17 @@ def refute(
 class _Search:
     """The points tried so far with their scores, and the ways to find better ones."""
 
-    def __init__(self, sides: SidesOf, family: Family) -> None:
+    def __init__(self, sides: SidesOf, family: Family, stop_at: float) -> None:
         self.sides = sides
         self.family = family
+        self.stop_at = stop_at
         self.evaluations = 0
         self.tried: list[tuple[float, int, Point]] = []
 
     def score(self, point: Point) -> Score:
         """Smallest relative margin of the run in float64."""
+        if time.perf_counter() > self.stop_at:
+            raise TimeoutError
         self.evaluations += 1
         with np.errstate(all="ignore"):
             worst = min(

@@ -1,0 +1,152 @@
+"""What passes, what fails and what stays open, at each strength of evidence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+from theory.evidence import ball, numeric, rational
+from theory.evidence.instance import Instance
+from theory.evidence.run import Run
+from theory.evidence.sides import Relation, Sides
+from theory.evidence.verdict import Status, Strength, Verdict
+
+INSTANCE = Instance.of([1, 2], [1, 3], K=2, steps=2)
+LONG = Instance.of([1, 2], [1, 3], K=4, steps=12)
+
+Check = Callable[[Callable[[Run], Iterator[Sides]], Instance], Verdict]
+
+
+def check_in_float64(sides: Callable[[Run], Iterator[Sides]], instance: Instance) -> Verdict:
+    return numeric.check(sides, numeric.Scenario.of(instance))
+
+
+EVERY_STRENGTH = pytest.mark.parametrize("check", [rational.check, ball.check, check_in_float64])
+
+
+def weight_compared(relation: Relation, offset: Fraction) -> Callable[[Run], Iterator[Sides]]:
+    def sides(run: Run) -> Iterator[Sides]:
+        value = run.expected_weight(0)
+        yield Sides("part", relation, value + run.number(offset), value, 0)
+
+    return sides
+
+
+@EVERY_STRENGTH
+@pytest.mark.parametrize(("relation", "sign"), [(Relation.AT_MOST, -1), (Relation.AT_LEAST, 1)])
+@pytest.mark.parametrize("size", [Fraction(1, 10**6), Fraction(1)])
+def test_inequalities_follow_the_sign_of_their_margin(
+    check: Check, relation: Relation, sign: int, size: Fraction
+) -> None:
+    assert check(weight_compared(relation, sign * size), INSTANCE).status is Status.HOLDS
+    assert check(weight_compared(relation, -sign * size), INSTANCE).status is Status.FAILS
+
+
+@EVERY_STRENGTH
+@pytest.mark.parametrize("offset", [Fraction(1, 10**6), Fraction(-1)])
+def test_an_equality_that_is_off_fails(check: Check, offset: Fraction) -> None:
+    assert check(weight_compared(Relation.EQUAL, offset), INSTANCE).status is Status.FAILS
+
+
+def test_an_equality_is_decided_exactly_and_never_by_balls() -> None:
+    sides = weight_compared(Relation.EQUAL, Fraction(0))
+    assert rational.check(sides, INSTANCE).status is Status.HOLDS
+    assert ball.check(sides, INSTANCE).status is Status.OUT_OF_REACH
+    assert check_in_float64(sides, INSTANCE).status is Status.HOLDS
+
+
+@pytest.mark.parametrize("size", [Fraction(1, 10**30), Fraction(1, 10**200)])
+def test_balls_raise_their_precision_until_a_tiny_margin_is_decided(size: Fraction) -> None:
+    above = ball.check(weight_compared(Relation.AT_LEAST, size), INSTANCE)
+    below = ball.check(weight_compared(Relation.AT_LEAST, -size), INSTANCE)
+    assert (above.status, below.status) == (Status.HOLDS, Status.FAILS)
+
+
+def test_balls_leave_a_zero_margin_to_exact_arithmetic() -> None:
+    def sides(run: Run) -> Iterator[Sides]:
+        third = run.number(1) / 3
+        yield Sides.at_least("part", 0, third + third + third, run.number(1))
+
+    verdict = ball.check(sides, INSTANCE)
+    assert verdict.status is Status.HOLDS
+    assert "exact arithmetic" in verdict.note
+
+
+def test_a_zero_margin_beyond_exact_arithmetic_stays_undecided() -> None:
+    def sides(run: Run) -> Iterator[Sides]:
+        # Equal to 1, and no rational computation can say so: exp is not rational.
+        e = run.arithmetic.exp(run.number(1))
+        yield Sides.at_least("part", 0, e * (1 / e), run.number(1))
+
+    assert ball.check(sides, INSTANCE).status is Status.UNDECIDED
+    assert rational.check(sides, INSTANCE).status is Status.OUT_OF_REACH
+
+
+def test_exact_runs_that_would_take_long_are_out_of_reach() -> None:
+    verdict = rational.check(weight_compared(Relation.EQUAL, Fraction(0)), LONG)
+    assert verdict.status is Status.OUT_OF_REACH
+    assert "too long" in verdict.note
+
+
+@pytest.mark.parametrize("bad", [math.nan])
+@pytest.mark.parametrize("relation", list(Relation))
+def test_what_is_not_a_number_never_passes(relation: Relation, bad: float) -> None:
+    def sides(run: Run) -> Iterator[Sides]:
+        yield Sides("part", relation, np.array([1.0, bad]), np.array([1.0, 1.0]), 0)
+
+    assert check_in_float64(sides, INSTANCE).status is Status.UNDECIDED
+
+
+def test_float64_forgives_rounding_and_nothing_more() -> None:
+    def sides_off_by(relative: float) -> Callable[[Run], Iterator[Sides]]:
+        def sides(run: Run) -> Iterator[Sides]:
+            value = run.expected_weight(2)
+            yield Sides.equal("part", 2, value * (1 + relative), value)
+
+        return sides
+
+    assert check_in_float64(sides_off_by(1e-14), INSTANCE).status is Status.HOLDS
+    assert check_in_float64(sides_off_by(1e-11), INSTANCE).status is Status.FAILS
+
+
+@EVERY_STRENGTH
+def test_the_worst_entry_of_the_worst_round_is_reported(check: Check) -> None:
+    def sides(run: Run) -> Iterator[Sides]:
+        for t, spare in enumerate((3, 1, 2)):
+            ten = run.weights * 0 + 10
+            yield Sides.at_least("part", t, ten + spare * run.weights / run.top_weight, ten)
+
+    (comparison,) = check(sides, INSTANCE).comparisons
+    # Three rounds of two atoms; the lighter one of weight 1/3 after the second round.
+    assert comparison.moments == 6
+    assert comparison.t == 1
+    assert comparison.margin == pytest.approx(1 / 3)
+
+
+@EVERY_STRENGTH
+def test_one_failing_entry_fails_the_verdict(check: Check) -> None:
+    def sides(run: Run) -> Iterator[Sides]:
+        yield Sides.at_most("fine", 0, run.number(0), run.number(1))
+        yield Sides.at_most("part", 0, 2 * run.weights, run.top_weight)
+
+    verdict = check(sides, INSTANCE)
+    assert verdict.status is Status.FAILS
+    assert {c.part: c.status for c in verdict.comparisons} == {
+        "fine": Status.HOLDS,
+        "part": Status.FAILS,
+    }
+
+
+def test_verdicts_are_plain_json() -> None:
+    verdict = rational.check(weight_compared(Relation.AT_LEAST, Fraction(0)), INSTANCE)
+    data: dict[str, Any] = verdict.to_json()
+    assert data["strength"] == Strength.EXACT
+    assert data["status"] == "holds"
+    assert Instance.from_json(data["instance"]) == INSTANCE
+    (comparison,) = data["comparisons"]
+    assert comparison["margin"] == 0.0

@@ -1,0 +1,69 @@
+"""Families: affordable draws inside their hypotheses, coordinates that survive rounding."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from theory.evidence.family import Family
+
+SUBCRITICAL = Family(
+    candidates=(1, 2, 4, math.inf), load=(Fraction(1, 100), Fraction(1)), free_start=True
+)
+
+
+@given(st.integers(0, 2**32), st.integers(1, 12))
+def test_rounded_draws_obey_the_hypotheses(seed: int, digits: int) -> None:
+    instance = SUBCRITICAL.rounded(SUBCRITICAL.draw(np.random.default_rng(seed)), digits)
+    scale = 1 if instance.K in (1, math.inf) else instance.K - 1
+    assert Fraction(1, 100) <= instance.lam * scale <= 1
+    assert instance.K in SUBCRITICAL.candidates
+    assert instance.initial is not None
+
+
+@given(st.integers(0, 2**32))
+def test_rounding_to_many_digits_keeps_the_point(seed: int) -> None:
+    point = SUBCRITICAL.draw(np.random.default_rng(seed))
+    back = SUBCRITICAL.point(SUBCRITICAL.rounded(point, 12))
+    for ours, theirs in (
+        (point.rewards, back.rewards),
+        (point.logits, back.logits),
+        (point.start, back.start),
+    ):
+        assert ours is not None
+        assert theirs is not None
+        # Coordinates are defined up to a shift.
+        np.testing.assert_allclose(ours - ours.max(), theirs - theirs.max(), atol=1e-10)
+    assert back.log_load == pytest.approx(point.log_load, abs=1e-10)
+
+
+def test_vector_and_moved_to_are_inverse() -> None:
+    point = SUBCRITICAL.draw(np.random.default_rng(0))
+    moved = point.moved_to(point.vector() + 1)
+    np.testing.assert_allclose(moved.vector(), point.vector() + 1)
+    assert len(SUBCRITICAL.bounds(point)) == point.vector().size
+
+
+def test_corners_cover_the_degenerate_cases() -> None:
+    corners = SUBCRITICAL.corners()
+    assert any(len(c.weights) == 1 for c in corners)
+    assert any(len(c.weights) > 1 and len(set(c.weights)) == 1 for c in corners)
+    assert any(c.K == 1 for c in corners)
+    assert any(c.lam == 0 for c in corners)
+    assert any(c.K == 2 and c.lam == 1 for c in corners)
+    assert any(max(c.weights) == 10**12 for c in corners)
+    assert any(0 < max(c.weights) / min(c.weights) - 1 < Fraction(1, 10**5) for c in corners)
+    assert any(max(c.probabilities) > 1 - Fraction(1, 10**5) for c in corners)
+    assert all(c.lam == math.inf for c in Family().corners())
+
+
+def test_extremes_have_fewer_levels_where_multisets_are_many() -> None:
+    few = replace(SUBCRITICAL, candidates=(8,)).extremes()
+    many = replace(SUBCRITICAL, candidates=(2,)).extremes()
+    assert max(len(e.weights) for e in few) < max(len(e.weights) for e in many)
