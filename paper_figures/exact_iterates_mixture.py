@@ -1,0 +1,45 @@
+r"""Exact K = 2 iterates of eight Gaussians, pure above mixed (see :mod:`paper_figures.iterates`).
+
+Settings of arXiv:2407.09499: eight Gaussians on a ring, pairwise comparisons, the clipped-distance
+reward around one of the means, equal parts real and kept in the mixed runs, eight rounds.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from paper_figures import iterates
+from paper_figures.figure import PaperFigure
+from paper_figures.results import Results
+from sim import GaussianMixture
+from theory.rewards import ClippedDistance
+
+
+def draw(results: Results) -> Figure:
+    """Five panels in each row."""
+    return iterates.draw(
+        results,
+        height=3.25,
+        xticks=[-5, 0, 5],
+        yticks=[-5, 0, 5],
+        share="best mode",
+    )
+
+
+FIGURE = PaperFigure(
+    name="exact_iterates_mixture",
+    caption="Exact iterates of the mixture of Gaussians: pure above mixed with real data",
+    file=Path(__file__),
+    parameters=iterates.Parameters(
+        data=GaussianMixture(),
+        reward=ClippedDistance(gamma=2.0, centre=(5.0, 0.0), radius=0.5),
+        K=2,
+        lam=1.0,
+        rounds=(0, 1, 2, 4, 8),
+        side=200,
+    ),
+    compute=iterates.compute,
+    draw=draw,
+)

@@ -1,0 +1,113 @@
+"""What a figure is here: a computation that returns arrays, and a drawing that reads them.
+
+The two never mix: ``compute`` knows nothing of matplotlib, and ``draw`` sees the saved arrays only,
+so a change of style cannot change a number. :func:`produce` brings one figure up to date on disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import matplotlib.figure
+from threadpoolctl import threadpool_limits
+
+from paper_figures import style
+from paper_figures.results import Results, load, results_key, save_results, write_atomically
+
+__all__ = ["PaperFigure", "Produced", "produce"]
+
+
+@dataclass(frozen=True)
+class PaperFigure:
+    """One figure of the paper.
+
+    Attributes
+    ----------
+    name
+        What it shows, as a file name.
+    caption
+        One sentence that says what is seen.
+    file
+        Source file of the figure.
+    parameters
+        Frozen dataclass with every number the computation can be varied by.
+    compute
+        Function of the parameters returning named arrays.
+    draw
+        Function of those arrays returning a matplotlib figure.
+    """
+
+    name: str
+    caption: str
+    file: Path
+    parameters: Any
+    compute: Callable[[Any], Results]
+    draw: Callable[[Results], matplotlib.figure.Figure]
+
+
+@dataclass(frozen=True)
+class Produced:
+    """What bringing a figure up to date took: files, seconds, and whether work was needed."""
+
+    paths: list[Path]
+    seconds: float
+    computed: bool
+    drawn: bool
+
+
+def produce(figure: PaperFigure, results_folder: Path, out: Path) -> Produced:
+    """Compute a figure's results unless saved ones can be trusted; draw it unless it is drawn.
+
+    A figure counts as drawn when its files are, byte for byte, those that were written from the
+    same results by the same drawing code, style and version of matplotlib.
+    """
+    start = time.perf_counter()
+    key = results_key(figure.file, figure.parameters)
+    path = results_folder / f"{figure.name}.npz"
+    results = load(path, key)
+    computed = results is None
+    if results is None:
+        # One thread of linear algebra: the last bits do not depend on the number of cores, and the
+        # matrices are too small to gain from more.
+        with threadpool_limits(limits=1):
+            results = figure.compute(figure.parameters)
+        save_results(path, key, results)
+    stamp = results_folder / f"{figure.name}.drawn.json"
+    drawing = _drawing_key(key, path)
+    paths = [out / f"{figure.name}.{suffix}" for suffix in style.FORMATS]
+    drawn = not _is_drawn(stamp, drawing, paths)
+    if drawn:
+        with style.rc():
+            style.save(figure.draw(results), out, figure.name, figure.caption)
+        record = {"drawing": drawing, "files": {str(file.resolve()): _hash(file) for file in paths}}
+        write_atomically(stamp, json.dumps(record, indent=1).encode())
+    return Produced(paths, time.perf_counter() - start, computed, drawn)
+
+
+def _drawing_key(results: str, path: Path) -> str:
+    """Hash of all that the look depends on; the figure's own source is part of the results' key."""
+    sources = [Path(style.__file__), Path(__file__), path]
+    parts = [results, version("matplotlib"), *map(_hash, sources)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _is_drawn(stamp: Path, drawing: str, paths: list[Path]) -> bool:
+    try:
+        record = json.loads(stamp.read_bytes())
+        return bool(
+            record["drawing"] == drawing
+            and record["files"] == {str(path.resolve()): _hash(path) for path in paths}
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return False  # never drawn, drawn elsewhere, or files gone: draw
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

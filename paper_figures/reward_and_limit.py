@@ -1,0 +1,121 @@
+r"""Reward, starting law and predicted limit for the mixture of Gaussians: three heat maps.
+
+Settings of arXiv:2407.09499: :math:`r(x) = -\gamma\max(0, \|x-\mu_*\|-r_{\min})`. The reward is
+flat on a disc that :math:`p_0` charges, so the pure loop converges to :math:`p_0` restricted to the
+disc (Theorem 2.1 there). The centre sits between two modes: the limit keeps a part of each.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle
+
+from paper_figures import style
+from paper_figures.figure import PaperFigure
+from paper_figures.results import Results
+from sim import GaussianMixture
+from theory import Law
+from theory.limits import pure_limit
+from theory.rewards import ClippedDistance
+
+LEVEL_STEP = 4
+"""Reward between neighbouring level lines."""
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Data set, reward (gamma per unit length; centre; plateau radius) and cells per axis."""
+
+    mixture: GaussianMixture = GaussianMixture()
+    reward: ClippedDistance = ClippedDistance(gamma=2.0, centre=(4.0, 1.8), radius=2.2)
+    side: int = 300
+
+
+def compute(parameters: Parameters) -> Results:
+    """Reward, p_0 and limit density on the grid, and the mass that p_0 gives the plateau."""
+    axes = parameters.mixture.grid(parameters.side)
+    law = Law.from_density(parameters.mixture.density, parameters.reward, axes, normalise=True)
+    limit = pure_limit(law)
+    return {
+        "x": axes[0],
+        "y": axes[1],
+        "reward": law.rewards.reshape(law.shape),
+        "start": law.density(),
+        "limit": limit.density(),
+        "plateau_mass": np.array(law.expectation(law.rewards == law.top_reward)),
+        "centre": np.array(parameters.reward.centre),
+        "radius": np.array(parameters.reward.radius),
+        "gamma": np.array(parameters.reward.gamma),
+    }
+
+
+def draw(results: Results) -> Figure:
+    """Three panels in a row, with the edge of the plateau on each."""
+    figure = style.new_figure(style.PAGE, 2.95, images=True)
+    panels = figure.subplots(1, 3, sharex=True, sharey=True)
+    x, y = results["x"], results["y"]
+    extent = _extent(x, y)
+    gamma = float(results["gamma"])
+    titles = (
+        rf"reward, $\gamma$ = {gamma:g}; lines every {LEVEL_STEP}",
+        r"starting density $p_0$",
+        r"predicted limit $p^*$",
+    )
+    bars = (r"$r(x)$ [log-odds of choice]", "density [per unit area]", "density [per unit area]")
+    for axes, field, letter, title, bar in zip(
+        panels, ("reward", "start", "limit"), "abc", titles, bars, strict=True
+    ):
+        image = axes.imshow(
+            results[field].T,
+            origin="lower",
+            extent=extent,
+            cmap="cividis" if field == "reward" else "viridis",
+        )
+        rim = Circle(
+            tuple(results["centre"]),
+            float(results["radius"]),
+            fill=False,
+            linewidth=0.8,
+            edgecolor="black" if field == "reward" else "white",
+            linestyle="--",
+        )
+        axes.add_patch(rim)
+        figure.colorbar(image, ax=axes, orientation="horizontal", aspect=28, shrink=0.9, label=bar)
+        style.label_panel(axes, letter, title)
+        axes.set_xlabel(r"$x_1$ [length]")
+        axes.set_xticks([-5, 0, 5])
+        axes.set_yticks([-5, 0, 5])
+    lowest = math.floor(float(results["reward"].min()) / LEVEL_STEP)
+    levels = LEVEL_STEP * np.arange(lowest, 0)
+    panels[0].contour(
+        x, y, results["reward"].T, levels=levels, colors="white", linewidths=0.5, linestyles="solid"
+    )
+    panels[0].set_ylabel(r"$x_2$ [length]")
+    panels[2].text(
+        0.03,
+        0.03,
+        rf"$P_0$(plateau) = {float(results['plateau_mass']):.3f}",
+        transform=panels[2].transAxes,
+        color="white",
+    )
+    return figure
+
+
+def _extent(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float, float]:
+    half_x, half_y = (x[1] - x[0]) / 2, (y[1] - y[0]) / 2
+    return (x[0] - half_x, x[-1] + half_x, y[0] - half_y, y[-1] + half_y)
+
+
+FIGURE = PaperFigure(
+    name="reward_and_limit",
+    caption="Reward, starting density and predicted limit of the pure loop, mixture of Gaussians",
+    file=Path(__file__),
+    parameters=Parameters(),
+    compute=compute,
+    draw=draw,
+)

@@ -1,0 +1,111 @@
+"""The look of every figure, in one place: sizes, fonts, colours, and how files are written.
+
+Widths are those of a two-column page, in inches; fonts are drawn at the size they are printed,
+never below 7 pt. Colours are the Okabe-Ito palette, which colour-blind readers can tell apart, and
+always go together with a marker or a line style so that a grey print still works. Maps are
+``viridis`` and ``cividis``, whose lightness is monotone.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from paper_figures.results import write_atomically
+
+__all__ = ["COLOURS", "FORMATS", "PAGE", "label_panel", "new_figure", "rc", "save"]
+
+PAGE = 6.75
+"""Width of both columns, inches."""
+
+FORMATS = ("pdf", "png")
+"""File formats written for every figure."""
+
+COLOURS = {
+    "black": "#000000",
+    "orange": "#E69F00",
+    "sky": "#56B4E9",
+    "green": "#009E73",
+    "yellow": "#F0E442",
+    "blue": "#0072B2",
+    "vermilion": "#D55E00",
+    "purple": "#CC79A7",
+    "grey": "#777777",
+}
+"""The Okabe-Ito palette (M. Okabe, K. Ito, "Color universal design", 2008) and one grey."""
+
+_RC: dict[str, Any] = {
+    "font.family": "DejaVu Sans",  # ships with matplotlib: the same glyphs on every machine
+    "font.size": 7.5,
+    "axes.titlesize": 7.5,
+    "axes.labelsize": 7.5,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "axes.linewidth": 0.6,
+    "axes.titlepad": 3.0,
+    "axes.labelpad": 2.5,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "xtick.minor.size": 1.5,
+    "ytick.minor.size": 1.5,
+    "xtick.major.pad": 2.0,
+    "ytick.major.pad": 2.0,
+    "lines.linewidth": 1.1,
+    "lines.markersize": 3.5,
+    "legend.frameon": False,
+    "legend.handlelength": 2.2,
+    "image.cmap": "viridis",
+    "image.interpolation": "nearest",
+    "figure.constrained_layout.h_pad": 0.03,
+    "figure.constrained_layout.w_pad": 0.03,
+    "savefig.dpi": 300,
+    "pdf.fonttype": 42,  # embedded TrueType: text stays text
+}
+
+
+def rc() -> Any:
+    """Context manager under which a figure must be made and saved to look like the others."""
+    return matplotlib.rc_context(_RC)
+
+
+def new_figure(width: float, height: float, *, images: bool = False) -> Figure:
+    """An empty figure of the given size in inches, off screen.
+
+    ``images`` closes the gaps that panels of fixed aspect ratio would leave.
+    """
+    figure = Figure(figsize=(width, height), layout="compressed" if images else "constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def label_panel(axes: Axes, letter: str, title: str) -> None:
+    """Title of a panel, led by its letter in bold, flush left."""
+    axes.set_title(rf"$\bf{{({letter})}}$ {title}", loc="left")
+
+
+def save(figure: Figure, folder: Path, name: str, title: str) -> list[Path]:
+    """Write the figure in every format, each file at once or not at all; the paths written.
+
+    No date and no version is stored in the files, so the same figure gives the same bytes.
+    """
+    metadata = {
+        "pdf": {"Title": title, "Creator": None, "Producer": None, "CreationDate": None},
+        "png": {"Title": title, "Software": None},
+    }
+    paths = []
+    for suffix in FORMATS:
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=suffix, metadata=metadata[suffix])
+        path = folder / f"{name}.{suffix}"
+        write_atomically(path, buffer.getvalue())
+        paths.append(path)
+    return paths

@@ -1,0 +1,264 @@
+"""Each figure at reduced size: the physics its caption claims, and files that hold a picture."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import matplotlib.image
+import numpy as np
+import pytest
+from scipy.integrate import quad
+from scipy.special import erfcx
+
+from paper_figures import (
+    condensate_phase,
+    digits_bias,
+    exact_iterates_mixture,
+    exact_iterates_moons,
+    iterates,
+    reward_and_limit,
+    stability_bound,
+    style,
+)
+from paper_figures.registry import FIGURES
+from theory.divergences import paper_kl_bound
+
+REDUCED = {
+    "reward_and_limit": {"side": 90},
+    "exact_iterates_mixture": {"side": 60},
+    "exact_iterates_moons": {"side": 60},
+    "digits_bias": {"rounds": 40},
+    "stability_bound": {
+        "fractions": (0.5, 1.0),
+        "ranges": (1.0, 64.0),
+        "atoms": 200,
+        "rounds": 25,
+        "curve": 12,
+    },
+    "condensate_phase": {
+        "side": 15,
+        "cells": 800,
+        "checked_sharpness": (1.0, 4.0),
+        "checked_lam": (0.05, 0.5, 5.0),
+        "checked_cells": 6000,
+        "checked_rounds": 1000,
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def computed():
+    """Results of a figure at reduced size, computed once for all tests here."""
+    memory = {}
+
+    def results(name):
+        if name not in memory:
+            figure = FIGURES[name]
+            memory[name] = figure.compute(dataclasses.replace(figure.parameters, **REDUCED[name]))
+        return memory[name]
+
+    return results
+
+
+def test_every_figure_is_tested():
+    assert set(REDUCED) == set(FIGURES)
+
+
+def test_the_limit_is_the_start_restricted_to_the_plateau(computed):
+    results = computed("reward_and_limit")
+    plateau = results["reward"] == 0
+    assert 0.05 < results["plateau_mass"] < 0.5
+    assert (results["limit"][~plateau] == 0).all()
+    np.testing.assert_allclose(
+        results["limit"][plateau],
+        results["start"][plateau] / results["plateau_mass"],
+        rtol=1e-12,
+    )
+    # The plateau is the disc: its cells are those with centre inside.
+    x, y = np.meshgrid(results["x"], results["y"], indexing="ij")
+    inside = np.hypot(x - results["centre"][0], y - results["centre"][1]) <= results["radius"]
+    np.testing.assert_array_equal(plateau, inside)
+
+
+@pytest.mark.parametrize("name", ["exact_iterates_mixture", "exact_iterates_moons"])
+def test_mixing_slows_and_stops_what_the_pure_loop_does(computed, name):
+    results = computed(name)
+    area = (results["x"][1] - results["x"][0]) * (results["y"][1] - results["y"][0])
+    for loop in ("pure", "mixed"):
+        np.testing.assert_allclose(results[loop].sum(axis=(1, 2)) * area, 1, rtol=1e-12)
+        assert (np.diff(results[f"{loop}_reward"]) > 0).all()
+    np.testing.assert_array_equal(results["pure"][0], results["mixed"][0])
+    favoured = results["pure_shares"][-1].argmax()
+    pure, mixed = results["pure_shares"][:, favoured], results["mixed_shares"][:, favoured]
+    assert (mixed[1:] < pure[1:]).all()
+    assert pure[-1] > 0.95
+    # Half the data stay real, so no density falls below half the start.
+    assert (results["mixed"] >= results["mixed"][0] / 2 * (1 - 1e-12)).all()
+
+
+def test_pairwise_choice_never_gives_more_than_the_best_of_all_draws(computed):
+    """P_t(A) <= 1 - (1 - P_0(A))^(2^t) for every set A, here the favoured mode."""
+    shares = computed("exact_iterates_mixture")["pure_shares"]
+    favoured = shares[-1].argmax()
+    rounds = np.arange(len(shares))
+    assert (shares[:, favoured] <= 1 - (1 - shares[0, favoured]) ** (2.0**rounds) + 1e-12).all()
+
+
+def test_confidence_drives_classes_apart_unless_real_data_are_mixed_in(computed):
+    results = computed("digits_bias")
+    spread = {
+        loop: np.abs(results[f"{loop}_shares"] - results[f"{loop}_shares"][0]).max(axis=1)
+        for loop in ("pure", "mixed")
+    }
+    assert (spread["mixed"][1:] < spread["pure"][1:]).all()
+    assert spread["mixed"].max() < 0.03 < 0.1 < spread["pure"][-1]
+    for loop in ("pure", "mixed"):
+        assert results[f"{loop}_shares"].shape == (41, 10)
+        np.testing.assert_allclose(results[f"{loop}_shares"].sum(axis=1), 1, atol=1e-12)
+        # Rounding alone, once the mixed loop has converged.
+        assert (np.diff(results[f"{loop}_reward"]) > -1e-12).all()
+    assert results["mixed_reward"][-1] < results["pure_reward"][-1] < results["top_reward"]
+    # Levels off: the last ten rounds of the mixed loop add nothing visible.
+    assert results["mixed_reward"][-1] - results["mixed_reward"][-10] < 1e-3
+
+
+def test_measured_below_sharp_below_the_papers_bound(computed):
+    results = computed("stability_bound")
+    sharp, paper = results["sharp_at_points"], results["paper_at_points"]
+    assert (results["measured"] > 0).all()
+    assert (results["measured"].max(axis=2) <= sharp).all()
+    assert (sharp < paper).all()
+    assert (results["sharp"][:, :-1] < results["paper"][:, :-1]).all()
+    # The steep reward comes close to the sharp bound below the threshold, the mild one does not.
+    assert (results["measured"][:, 0, 1] > 0.85 * sharp[:, 0]).all()
+    assert (results["measured"][:, 0, 0] < 0.1 * sharp[:, 0]).all()
+
+
+def test_the_threshold_is_where_only_the_sharp_bound_stays_finite(computed):
+    results = computed("stability_bound")
+    np.testing.assert_allclose(results["curve_lam"][:, -1], 1 / (results["K"] - 1))
+    assert np.isfinite(results["sharp"]).all()
+    assert results["sharp"][0, -1] == pytest.approx(1 - math.log(2), rel=1e-12)
+    # Nearer the threshold than rounding can tell, the paper's bound is infinite or enormous.
+    assert (results["paper"][:, -1] > 30).all()
+    assert paper_kl_bound(0.5, 2) == pytest.approx(math.log(2))
+
+
+def test_the_sharp_curve_is_its_integral(computed):
+    """The formula -int_0^1 log(1 + lam - lam K x^(K-1)) dx, by a route without closed forms."""
+    results = computed("stability_bound")
+    for row, K in enumerate(results["K"]):
+        lam = results["curve_lam"][row, 5]
+        integral = quad(
+            lambda x, lam=lam, K=K: -math.log1p(lam - lam * K * x ** (K - 1)), 0, 1, epsabs=1e-13
+        )[0]
+        assert results["sharp"][row, 5] == pytest.approx(integral, rel=1e-8)
+
+
+def test_map_agrees_with_the_critical_curve_computed_independently(computed):
+    results = computed("condensate_phase")
+    critical = results["critical"][:, None]
+    lam = results["lam"][None, :]
+    # Condensate 1 - I*/(1 + lam) above the curve, none below. The map's integrals are midpoint
+    # sums over 800 cells of 0.011 standard deviations, within 1e-4 of the integral.
+    expected = np.maximum(0, 1 - (1 + critical) / (1 + lam))
+    np.testing.assert_allclose(results["condensate"], expected, atol=1e-4)
+    assert (results["condensate"] > 0).any()
+    assert (results["condensate"] == 0).any()
+
+
+def test_critical_ratio_against_its_series():
+    r"""E[1/(e^{g rho} - 1)] = sum_k E[e^{-k g rho}]: 4000 terms, and the integral of the rest."""
+    g = 3.0
+    k = np.arange(1, 4001)
+    terms = 1 - math.sqrt(math.pi / 2) * k * g * erfcx(k * g / math.sqrt(2))
+    # Terms are 1/(k g)^2 (1 + O(1/k^2)), so the rest is the midpoint sum of an integral.
+    tail = 1 / (g**2 * 4000.5)
+    # erfcx cancels against 1 to about k^2 g^2 rounding errors on terms of size 1/(k g)^2.
+    assert condensate_phase.critical_ratio(g) == pytest.approx(terms.sum() + tail, abs=1e-8)
+
+
+def test_long_runs_agree_with_the_predicted_condensate(computed):
+    results = computed("condensate_phase")
+    critical = [condensate_phase.critical_ratio(g) for g in results["checked_sharpness"]]
+    expected = np.maximum(
+        0, 1 - (1 + np.array(critical)[:, None]) / (1 + results["checked_lam"][None, :])
+    )
+    # Third-order extrapolation from a disc of 0.05 leaves about 2e-3 near the critical ratio.
+    np.testing.assert_allclose(results["measured"], expected, atol=4e-3)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_drawing_gives_pictures_of_the_stated_size(computed, name, tmp_path):
+    with style.rc():
+        drawn = FIGURES[name].draw(computed(name))
+        paths = style.save(drawn, tmp_path, name, FIGURES[name].caption)
+    assert [path.suffix for path in paths] == [".pdf", ".png"]
+    assert paths[0].read_bytes().startswith(b"%PDF-")
+    assert paths[0].stat().st_size > 8_000
+    pixels = matplotlib.image.imread(paths[1])
+    assert pixels.shape[1] == round(style.PAGE * 300)
+    assert pixels[..., :3].std() > 0.05
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_text_is_smaller_than_seven_points_or_cut_off(computed, name):
+    with style.rc():
+        drawn = FIGURES[name].draw(computed(name))
+        drawn.draw_without_rendering()
+        page = drawn.bbox.padded(1.0)  # one pixel of rounding
+        texts = [
+            text
+            for text in drawn.findobj(matplotlib.text.Text)
+            if text.get_visible() and text.get_text()
+        ]
+        assert min(text.get_fontsize() for text in texts) >= 7
+        for axes in drawn.axes:
+            for label in (axes.xaxis.label, axes.yaxis.label, axes.title, axes._left_title):
+                if label.get_text():
+                    box = label.get_window_extent()
+                    assert page.x0 <= box.x0, label.get_text()
+                    assert page.y0 <= box.y0, label.get_text()
+                    assert box.x1 <= page.x1, label.get_text()
+                    assert box.y1 <= page.y1, label.get_text()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_outer_axis_is_labelled(computed, name):
+    with style.rc():
+        drawn = FIGURES[name].draw(computed(name))
+    panels = [axes for axes in drawn.axes if axes.get_label() != "<colorbar>"]
+    assert any(axes.get_ylabel() for axes in panels)
+    for axes in panels:
+        if axes.get_subplotspec().is_last_row():
+            assert axes.get_xlabel(), axes
+    for axes in drawn.axes:
+        if axes.get_label() == "<colorbar>":
+            assert axes.get_xlabel() or axes.get_ylabel()
+
+
+def test_the_same_results_give_the_same_bytes(computed, tmp_path):
+    figure = FIGURES["stability_bound"]
+    contents = []
+    for folder in ("first", "second"):
+        with style.rc():
+            drawn = figure.draw(computed("stability_bound"))
+            paths = style.save(drawn, tmp_path / folder, figure.name, figure.caption)
+        contents.append([path.read_bytes() for path in paths])
+    assert contents[0] == contents[1]
+
+
+def test_modules_agree_with_the_registry():
+    modules = (
+        reward_and_limit,
+        exact_iterates_mixture,
+        exact_iterates_moons,
+        digits_bias,
+        stability_bound,
+        condensate_phase,
+    )
+    for module in modules:
+        assert FIGURES[module.FIGURE.name] is module.FIGURE
+        assert module.FIGURE.file.stem == module.FIGURE.name
+    assert isinstance(exact_iterates_moons.FIGURE.parameters, iterates.Parameters)

@@ -1,0 +1,270 @@
+"""Making figures: what is trusted on disk, what is made again, and what the command answers."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from paper_figures import style
+from paper_figures.__main__ import main
+from paper_figures.figure import PaperFigure, produce
+from paper_figures.registry import FIGURES
+from paper_figures.results import (
+    load,
+    read_results,
+    results_key,
+    save_results,
+    source_files,
+    write_atomically,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Parameters:
+    height: float = 1.0
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project of one figure, whose sources a test may change."""
+    (tmp_path / "theory").mkdir()
+    (tmp_path / "theory" / "__init__.py").write_text("")
+    (tmp_path / "theory" / "law.py").write_text("MASS = 1\n")
+    (tmp_path / "theory" / "other.py").write_text("UNUSED = 1\n")
+    (tmp_path / "paper_figures").mkdir()
+    for name in ("style", "shared", "lonely"):
+        (tmp_path / "paper_figures" / f"{name}.py").write_text("")
+    file = tmp_path / "paper_figures" / "toy.py"
+    file.write_text(
+        "from paper_figures import shared, style\n"
+        "def compute():\n    from theory.law import MASS\n    return MASS\n"
+    )
+    return file
+
+
+@pytest.fixture
+def toy(project):
+    """A figure that counts how often it is computed and drawn."""
+    calls = {"compute": 0, "draw": 0}
+
+    def compute(parameters):
+        calls["compute"] += 1
+        return {"x": np.arange(5.0), "y": parameters.height * np.arange(5.0)}
+
+    def draw(results):
+        calls["draw"] += 1
+        figure = style.new_figure(2, 2)
+        figure.subplots().plot(results["x"], results["y"])
+        return figure
+
+    return PaperFigure("toy", "A line", project, Parameters(), compute, draw), calls
+
+
+@pytest.fixture
+def make(toy, tmp_path):
+    figure, _ = toy
+
+    def run(**changes):
+        return produce(
+            dataclasses.replace(figure, **changes), tmp_path / "results", tmp_path / "figures"
+        )
+
+    return run
+
+
+def test_a_second_run_does_nothing(make, toy):
+    first, second = make(), make()
+    assert (first.computed, first.drawn) == (True, True)
+    assert (second.computed, second.drawn) == (False, False)
+    assert toy[1] == {"compute": 1, "draw": 1}
+    assert all(path.is_file() for path in second.paths)
+
+
+def test_other_parameters_are_computed_anew(make):
+    make()
+    assert make(parameters=Parameters(height=2.0)).computed
+
+
+@pytest.mark.parametrize("changed", ["theory/law.py", "theory/__init__.py", "paper_figures/toy.py"])
+def test_changed_sources_are_computed_anew(make, project, changed):
+    make()
+    path = project.parents[1] / changed
+    path.write_text(path.read_text() + "# changed\n")
+    assert make().computed
+
+
+def test_a_shared_module_counts_and_unused_ones_do_not(project):
+    key = results_key(project, Parameters())
+    root = project.parents[1]
+    for unused in ("theory/other.py", "paper_figures/lonely.py", "paper_figures/style.py"):
+        (root / unused).write_text("CHANGED = True\n")
+    assert results_key(project, Parameters()) == key
+    (root / "paper_figures" / "shared.py").write_text("CHANGED = True\n")
+    assert results_key(project, Parameters()) != key
+
+
+def test_a_package_that_loads_modules_by_name_counts_whole(project):
+    root = project.parents[1]
+    (root / "theory" / "law.py").write_text("import pkgutil\nMASS = 1\n")
+    assert root / "theory" / "other.py" in source_files(project)
+
+
+def test_the_sources_of_a_real_figure_reach_down_to_theory():
+    root = Path(style.__file__).parents[1]
+    files = source_files(FIGURES["digits_bias"].file)
+    for name in ("gpu_experiments/digits.py", "theory/loop.py", "theory/quadrature.py"):
+        assert root / name in files
+    assert root / "paper_figures" / "style.py" not in files
+    assert root / "paper_figures" / "iterates.py" in source_files(
+        FIGURES["exact_iterates_moons"].file
+    )
+
+
+@pytest.mark.parametrize("kept", [0, 1, 100, 0.5, 0.99])
+def test_a_result_file_cut_short_is_not_trusted(make, project, tmp_path, kept):
+    make()
+    path = tmp_path / "results" / "toy.npz"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: kept if isinstance(kept, int) else int(kept * len(whole))])
+    assert make().computed
+    assert load(path, results_key(project, Parameters())) is not None
+
+
+@pytest.mark.parametrize("position", [0.2, 0.4, 0.6, 0.8])
+def test_a_damaged_result_file_is_not_trusted_or_holds_the_same_arrays(
+    make, project, tmp_path, position
+):
+    make()
+    path = tmp_path / "results" / "toy.npz"
+    content = bytearray(path.read_bytes())
+    content[int(position * len(content))] ^= 0xFF
+    path.write_bytes(content)
+    results = load(path, results_key(project, Parameters()))
+    # A flipped byte may fall on padding or a time stamp, which no array depends on.
+    assert results is None or (results["y"] == np.arange(5.0)).all()
+
+
+def test_arrays_that_do_not_match_their_digest_are_refused(tmp_path):
+    path = tmp_path / "r.npz"
+    save_results(path, "key", {"x": np.arange(3.0)})
+    with np.load(path) as archive:
+        content = dict(archive)
+    content["x"] = content["x"] + 1
+    np.savez(path, **content)
+    assert load(path, "key") is None
+    with pytest.raises(ValueError, match="delete it"):
+        read_results(path)
+
+
+def test_results_come_back_as_saved(tmp_path):
+    results = {"a": np.array(1.5), "b": np.array([[1, 2], [3, 4]]), "c": np.array([np.inf, -1])}
+    save_results(tmp_path / "deep" / "r.npz", "key", results)
+    loaded = load(tmp_path / "deep" / "r.npz", "key")
+    assert set(loaded) == set(results)
+    for name, array in results.items():
+        np.testing.assert_array_equal(loaded[name], array)
+        assert loaded[name].dtype == array.dtype
+    assert load(tmp_path / "deep" / "r.npz", "another key") is None
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+
+    def fail(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.replace", fail)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"%PDF-")])
+def test_a_missing_or_changed_picture_is_drawn_again(make, toy, tmp_path, spoil):
+    make()
+    spoil(tmp_path / "figures" / "toy.pdf")
+    again = make()
+    assert (again.computed, again.drawn) == (False, True)
+
+
+def test_another_folder_gets_its_own_pictures(make, toy, tmp_path):
+    make()
+    done = produce(toy[0], tmp_path / "results", tmp_path / "elsewhere")
+    assert (done.computed, done.drawn) == (False, True)
+    assert done.paths[0].read_bytes() == (tmp_path / "figures" / "toy.pdf").read_bytes()
+
+
+@pytest.fixture
+def gallery(toy, monkeypatch, tmp_path):
+    """The command with the toy figure alone, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("paper_figures.__main__.FIGURES", {"toy": toy[0]})
+    return tmp_path
+
+
+def test_the_command_makes_all_figures_and_says_where(gallery, capsys):
+    assert main([]) == 0
+    assert capsys.readouterr().out.strip() == f"Figures are in {gallery / 'build' / 'figures'}"
+    assert sorted(path.name for path in (gallery / "build/figures").iterdir()) == [
+        "toy.pdf",
+        "toy.png",
+    ]
+
+
+def test_the_command_takes_names_and_a_folder(gallery, capsys):
+    assert main(["toy", "--out", "here", "--quiet"]) == 0
+    output = capsys.readouterr()
+    assert output.out.strip() == f"Figures are in {gallery / 'here'}"
+    assert output.err == ""
+    assert (gallery / "here" / "toy.png").is_file()
+
+
+def test_an_unknown_name_is_answered_with_the_nearest(capsys):
+    assert main(["digit_bais"]) == 2
+    assert capsys.readouterr().err.strip() == (
+        "There is no figure named 'digit_bais'; did you mean 'digits_bias'?"
+    )
+
+
+def test_nothing_is_made_when_one_name_is_unknown(gallery):
+    assert main(["toy", "tyo"]) == 2
+    assert not (gallery / "build").exists()
+
+
+def test_a_figure_that_fails_makes_the_command_fail_but_not_the_others(
+    gallery, toy, monkeypatch, capsys
+):
+    def fail(parameters):
+        raise RuntimeError("no such law")
+
+    broken = dataclasses.replace(toy[0], name="broken", compute=fail)
+    monkeypatch.setattr("paper_figures.__main__.FIGURES", {"broken": broken, "toy": toy[0]})
+    assert main([]) == 1
+    error = capsys.readouterr().err
+    assert "no such law" in error
+    assert "Not made: broken." in error
+    assert (gallery / "build/figures/toy.pdf").is_file()
+
+
+def test_an_unknown_option_is_refused(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(["--colour"])
+    assert exit_.value.code == 2
+
+
+def test_the_list_names_every_figure():
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "paper_figures", "list"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert all(name in done.stdout for name in FIGURES)
