@@ -86,8 +86,8 @@ def _nearly_equal_weights(rung: int) -> Instance:
     return Instance.of([1, 1], [10**rung, 10**rung + 1], K=4**rung, steps=0)
 
 
-LADDER = Family(atoms=(2, 3), candidates=(1, 2, 4, 8, 16, 32), steps=0)
-# Two atoms, so that K in the hundreds is still a sum of a few hundred terms.
+LADDER = Family(atoms=(2, 3), candidates=tuple(2**k for k in range(10)), steps=0)
+# The wrong variance term shows once K is in the hundreds.
 LONG_LADDER = Family(atoms=(2,), candidates=(64, 128, 256, 512), steps=0)
 
 many_candidates = Claim(

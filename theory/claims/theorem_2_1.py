@@ -23,7 +23,8 @@ Remarks
     H depends on the weight only, so :math:`p_t` conditioned on the top never changes: that is the
     identity. An atom of level 2 meets K − 1 top competitors with probability
     :math:`P_t^{K-1}`, and then its factor is :math:`\rho`; no opponents are stronger, and no factor
-    exceeds K.
+    exceeds K. Without mass at the top (a density with a single peak) the theorem says only that
+    :math:`E_{p_t}[w] \to w^*`; finite laws and grids always have a top level.
 """
 
 from __future__ import annotations

@@ -164,8 +164,8 @@ class _Search:
         for digits in DIGITS:
             instance = self.family.rounded(point, digits)
             score = self.score(self.family.point(instance))
-            if score.margin < HIT:
-                instance = instance.with_steps(score.t)
+            instance = instance.with_steps(score.t)
+            if score.margin < HIT and ball.affordable(instance):
                 verdict = ball.check(self.sides, instance)
                 if verdict.status is Status.FAILS:
                     return instance, verdict

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Significant digits of random rational instances: enough to be generic, short enough to print.
 DIGITS = 3
-DEFAULT_INSTANCES = 12
+DEFAULT_INSTANCES = 20
 # How close the last extremal instance must bring the two sides: twins are nudged by 2 %.
 TIGHT_ENOUGH = 0.98
 # Draws in search of an affordable instance before the family is called unaffordable.

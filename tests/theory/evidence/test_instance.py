@@ -75,4 +75,5 @@ def test_masses_without_total_are_refused() -> None:
 
 def test_terms_count_multisets_of_opponents_times_atoms() -> None:
     assert Instance.of([1, 1, 1], [1, 2, 3], K=3).terms == 3 * 6
+    assert Instance.of([1, 1, 1], [2, 2, 2], K=3).terms == 3
     assert Instance.of([1, 1, 1], [1, 2, 3], K=math.inf).terms == 3

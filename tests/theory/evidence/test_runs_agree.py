@@ -53,8 +53,10 @@ def test_balls_contain_the_exact_run(instance: Instance) -> None:
         balls = run_loop(instance, BallArithmetic())
         for t in range(instance.steps + 1):
             for ball, number in zip(balls.laws[t], exact.laws[t], strict=True):
-                assert ball.contains(flint.fmpq(number.numerator, number.denominator))
                 assert ball.rad() < 1e-30
+                # Far finer than the ball, so that rounding the rational cannot carry it outside.
+                with flint.ctx.workprec(1024):
+                    assert ball.contains(flint.fmpq(number.numerator, number.denominator))
 
 
 @given(short_instances())

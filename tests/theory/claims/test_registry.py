@@ -1,0 +1,84 @@
+"""Adding a claim is dropping one file in the folder; a bad file is named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import theory.claims
+from theory.__main__ import main
+from theory.claims import claims, load_claim
+from theory.claims.registry import discover
+from theory.evidence.verify import verify
+
+TEMPLATE = Path(theory.claims.__file__).parent / "_template.py"
+
+
+def filled(text: str) -> str:
+    """The template with another statement: curation cannot raise the weight of the worst."""
+    for placeholder, value in {
+        'id="template"': 'id="worst-falls"',
+        "template = Claim(": "worst_falls = Claim(",
+        '"a few words"': '"the lowest level loses mass"',
+    }.items():
+        assert placeholder in text
+        text = text.replace(placeholder, value)
+    return text
+
+
+def test_a_copy_of_the_template_is_a_claim_that_verifies(tmp_path: Path) -> None:
+    (tmp_path / "worst_falls.py").write_text(filled(TEMPLATE.read_text()))
+    library = discover(tmp_path)
+    assert list(library) == ["worst-falls"]
+    report = verify(library["worst-falls"], instances=3)
+    assert report.problems == ()
+    assert main(["verify", "--quiet", "--instances", "2"], library) == 0
+
+
+def test_the_library_is_the_folder() -> None:
+    folder = Path(theory.claims.__file__).parent
+    files = {path.stem for path in folder.glob("*.py")} - {"__init__", "claim", "registry"}
+    assert {claim_id.replace("-", "_").replace(".", "_") for claim_id in claims} == {
+        stem for stem in files if not stem.startswith("_")
+    }
+    assert discover(folder) == claims
+
+
+def test_template_and_other_underscored_files_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "_draft.py").write_text("raise RuntimeError")
+    assert discover(tmp_path) == {}
+
+
+@pytest.mark.parametrize("text", ["x = 1", "from theory.claims import claims"])
+def test_a_file_without_a_claim_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "empty.py").write_text(text)
+    with pytest.raises(ValueError, match=r"empty\.py defines 0 claims"):
+        discover(tmp_path)
+
+
+def test_two_claims_in_one_file_are_refused(tmp_path: Path) -> None:
+    text = filled(TEMPLATE.read_text())
+    text += "\nfrom dataclasses import replace\nagain = replace(worst_falls, id='again')\n"
+    (tmp_path / "two.py").write_text(text)
+    with pytest.raises(ValueError, match=r"two\.py defines 2 claims"):
+        load_claim(tmp_path / "two.py")
+
+
+def test_two_files_with_one_id_are_refused(tmp_path: Path) -> None:
+    for stem in ("first", "second"):
+        (tmp_path / f"{stem}.py").write_text(filled(TEMPLATE.read_text()))
+    with pytest.raises(ValueError, match=r"second\.py uses the id 'worst-falls'"):
+        discover(tmp_path)
+
+
+def test_a_claim_needs_two_twins_of_different_names_and_its_extremal_instances() -> None:
+    claim = claims["lemma-2.2"]
+    twin = claim.false_twins[0]
+    with pytest.raises(ValueError, match="1 false twins: give at least two"):
+        replace(claim, false_twins=(twin,))
+    with pytest.raises(ValueError, match="two false twins of one name"):
+        replace(claim, false_twins=(twin, twin))
+    with pytest.raises(ValueError, match="give the extremal instances"):
+        replace(claim, extremal=None)

@@ -1,0 +1,256 @@
+"""The command line: what it prints, what it writes and the exit status of each outcome."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from theory.__main__ import main
+from theory.claims import Claim, FalseTwin, claims, lemma_2_2
+from theory.evidence import ball, rational
+from theory.evidence.family import Family
+from theory.evidence.instance import Instance
+from theory.evidence.run import Run
+from theory.evidence.sides import Sides
+from theory.evidence.verdict import Status
+
+FEW = ["--quiet", "--instances", "2"]
+INCREASE = claims["lemma-2.2"]
+# Small enough that a search which finds nothing ends in about a second.
+SMALL = Family(atoms=(2,), candidates=(2,), steps=1)
+
+
+def library_of(*members: Claim) -> dict[str, Claim]:
+    return {claim.id: claim for claim in members}
+
+
+def test_list_names_every_claim(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in claims)
+
+
+@pytest.mark.parametrize("name", claims)
+def test_show_says_everything_about_a_claim(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", name]) == 0
+    printed = capsys.readouterr().out
+    claim = claims[name]
+    for text in (claim.statement, claim.plain, claim.source, *claim.hypotheses):
+        assert text in printed
+    assert all(twin.says in printed for twin in claim.false_twins)
+
+
+def test_verify_prints_a_row_per_claim(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "lemma-2.1", "lemma-2.2", *FEW]) == 0
+    captured = capsys.readouterr()
+    (row,) = (line for line in captured.out.splitlines() if "lemma-2.2" in line)
+    assert "exact" in row
+    assert "2/2" in row
+    assert "holds" in row
+    assert "lemma-2.1" in captured.out
+    assert "theorem-2.1" not in captured.out
+    assert captured.err == ""
+
+
+@pytest.mark.parametrize("strength", ["exact", "certified", "numeric"])
+def test_verify_at_one_strength_reports_that_strength(
+    strength: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "out.json"
+    arguments = ["verify", "theorem-2.4-sharp", "--strength", strength, "--json", str(path)]
+    assert main([*arguments, *FEW]) == 0
+    assert strength in capsys.readouterr().out
+    verdicts = json.loads(path.read_text())["claims"][0]["verdicts"]
+    assert {verdict["strength"] for verdict in verdicts} == {strength}
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    path = tmp_path_factory.mktemp("verify") / "all.json"
+    assert main(["verify", "--json", str(path), *FEW]) == 0
+    result: dict[str, Any] = json.loads(path.read_text())
+    return result
+
+
+def test_json_holds_every_verdict_and_counterexample(document: dict[str, Any]) -> None:
+    assert document["holds"] is True
+    assert [entry["id"] for entry in document["claims"]] == list(claims)
+    for entry in document["claims"]:
+        claim = claims[entry["id"]]
+        assert entry["problems"] == []
+        assert {v["strength"] for v in entry["verdicts"]} == set(claim.strengths)
+        assert all("margin" in c for v in entry["verdicts"] for c in v["comparisons"])
+        assert [twin["name"] for twin in entry["twins"]] == [t.name for t in claim.false_twins]
+
+
+def test_json_counterexamples_can_be_replayed(document: dict[str, Any]) -> None:
+    for entry in document["claims"]:
+        twins = {twin.name: twin for twin in claims[entry["id"]].false_twins}
+        for record in entry["twins"]:
+            instance = Instance.from_json(record["counterexample"])
+            assert instance.to_json() == record["counterexample"]
+            sides = twins[record["name"]].sides
+            assert ball.check(sides, instance).status is Status.FAILS
+
+
+def test_json_instances_can_be_replayed(document: dict[str, Any]) -> None:
+    entry = document["claims"][1]
+    for verdict in entry["verdicts"]:
+        if verdict["strength"] == "exact":
+            replayed = rational.check(
+                claims[entry["id"]].sides, Instance.from_json(verdict["instance"])
+            )
+            assert replayed.to_json() == verdict
+
+
+def test_the_same_seed_gives_the_same_json(tmp_path: Path) -> None:
+    documents = []
+    for stem in ("first", "second"):
+        path = tmp_path / f"{stem}.json"
+        main(["verify", "theorem-2.3-sharp", "--seed", "3", "--json", str(path), *FEW])
+        documents.append(without_seconds(json.loads(path.read_text())))
+    assert documents[0] == documents[1]
+
+
+def without_seconds(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: without_seconds(v) for key, v in value.items() if key != "seconds"}
+    return [without_seconds(v) for v in value] if isinstance(value, list) else value
+
+
+# Verification must be able to fail.
+
+
+@pytest.mark.parametrize("strength", ["exact", "certified", "numeric"])
+def test_a_broken_claim_fails_at_every_strength(
+    strength: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = replace(INCREASE, sides=partial(lemma_2_2.sides, constant=Fraction(3, 2)))
+    assert main(["verify", "--strength", strength, *FEW], library_of(broken)) == 1
+    captured = capsys.readouterr()
+    assert "FAILS" in captured.out
+    assert f"lemma-2.2: does not hold at {strength}: 'gain, from below' fails" in captured.err
+
+
+def test_a_slightly_broken_claim_fails_on_its_extremal_instances(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    broken = replace(INCREASE, sides=partial(lemma_2_2.sides, constant=Fraction(1001, 1000)))
+    assert main(["verify", "--strength", "certified", *FEW], library_of(broken)) == 1
+    assert "does not hold at certified" in capsys.readouterr().err
+
+
+def test_a_false_equality_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    def sides(run: Run) -> Iterator[Sides]:
+        for comparison in lemma_2_2.sides(run):
+            yield replace(comparison, left=comparison.left + run.number(Fraction(1, 10**6)))
+
+    broken = replace(INCREASE, sides=sides)
+    assert main(["verify", "--strength", "exact", *FEW], library_of(broken)) == 1
+    assert "'gain, exactly' fails" in capsys.readouterr().err
+
+
+def test_a_twin_that_is_true_fails_the_verification(capsys: pytest.CaptureFixture[str]) -> None:
+    true_twin = FalseTwin(
+        name="constant 2 % smaller",
+        says="A weaker bound.",
+        family=SMALL,
+        sides=partial(lemma_2_2.sides, constant=Fraction(49, 50)),
+    )
+    claim = replace(INCREASE, false_twins=(INCREASE.false_twins[0], true_twin))
+    assert main(["verify", "--strength", "exact", *FEW], library_of(claim)) == 1
+    captured = capsys.readouterr()
+    assert "1/2" in captured.out
+    assert "false twin 'constant 2 % smaller' was not refuted" in captured.err
+
+
+def test_a_bound_that_is_not_tight_fails_the_verification(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    loose = replace(INCREASE, sides=partial(lemma_2_2.sides, constant=Fraction(9, 10)))
+    assert main(["verify", "--strength", "certified", *FEW], library_of(loose)) == 1
+    assert "is not shown to be tight" in capsys.readouterr().err
+
+
+def test_an_advertised_strength_is_what_verify_demands(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    claim = replace(INCREASE, strengths=INCREASE.strengths[:1])
+    assert main(["verify", "--strength", "numeric", *FEW], library_of(claim)) == 1
+    assert "the claim advertises exact" in capsys.readouterr().err
+
+
+# Usage errors: status 2, one sentence, before any work.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["show", "lema2.2"], "There is no claim 'lema2.2': did you mean 'lemma-2.2'?"),
+        (["verify", "theorem-2.4"], "did you mean 'theorem-2.4-sharp'?"),
+        (["verify", "lemma-2.2", "thm"], "There is no claim 'thm': did you mean"),
+        (["verify", "--instances", "0"], "--instances 0 checks nothing: give at least 1."),
+        (["verify", "--seed", "-1"], "--seed -1 is negative"),
+        (["verify", "--json", "/nowhere/at/all.json"], "cannot be written"),
+        (["verify", "--json", "."], "cannot be written"),
+    ],
+)
+def test_usage_errors_are_one_sentence(
+    arguments: list[str],
+    sentence: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_work(*_: Any, **__: Any) -> None:
+        raise AssertionError("work was begun")
+
+    monkeypatch.setattr("theory.__main__.verify", no_work)
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert sentence in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["prove"], ["verify", "--strength", "certain"], ["verify", "--seed", "x"]]
+)
+def test_unreadable_commands_exit_with_status_2(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_an_interrupted_verification_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("theory.__main__.verify", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        main(["verify", "--json", str(tmp_path / "out.json"), *FEW])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_module_runs_as_a_command(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "theory", "verify", "lemma-2.1", "--instances", "1"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "lemma-2.1" in done.stdout
