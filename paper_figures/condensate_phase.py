@@ -6,8 +6,9 @@ Real data :math:`p_{\rm ref} = N(\mu, \sigma^2 I)` in the plane, reward :math:`r
 ratio :math:`\lambda_c = \int p_{\rm ref}\, w/(w^*-w) = E[1/(e^{\gamma\sigma\rho}-1)]` the mixed
 loop piles a positive mass on the single point :math:`\mu`, which the real data do not charge.
 
-Three routes that share no code meet here: the map, from the fixed point of the discretised law; the
-critical curve, by adaptive integration of the formula above; the markers, by running the loop.
+Three routes meet here: the map, from the equation of the fixed point for the discretised law; the
+critical curve, by adaptive integration of the formula above, without that law; the markers, by
+running the loop, without that equation.
 """
 
 from __future__ import annotations

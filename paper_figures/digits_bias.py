@@ -69,6 +69,15 @@ def draw(results: Results) -> Figure:
     ):
         _draw_shares(axes, results[f"{name}_shares"])
         style.label_panel(axes, letter, title)
+    final = results["mixed_shares"][-1]
+    mixed.text(
+        0.5,
+        0.3,
+        f"last round: all shares\nfrom {final.min():.3f} to {final.max():.3f}",
+        transform=mixed.transAxes,
+        ha="center",
+        color=style.COLOURS["grey"],
+    )
     pure.set_ylabel("class share")
     pure.set(yscale="log", ylim=(0.004, 1.3))
     mixed.tick_params(labelleft=False)
@@ -84,11 +93,19 @@ def draw(results: Results) -> Figure:
         label=rf"with real data, $\lambda$ = {lam:g}",
     )
     reward.annotate(
-        "largest reward",
+        r"largest $r$",
         (0.0, float(results["top_reward"])),
         xycoords=("axes fraction", "data"),
         xytext=(3, -8),
         textcoords="offset points",
+        color=style.COLOURS["grey"],
+    )
+    reward.text(
+        0.97,
+        0.55,
+        f"classifier's held-out\naccuracy {float(results['accuracy']):.3f}",
+        transform=reward.transAxes,
+        ha="right",
         color=style.COLOURS["grey"],
     )
     reward.legend(loc="lower right")

@@ -61,6 +61,21 @@ def computed():
     return results
 
 
+@pytest.fixture(scope="module")
+def drawn(computed):
+    """A figure drawn from its reduced results and laid out, once for all tests here."""
+    memory = {}
+
+    def draw(name):
+        if name not in memory:
+            with style.rc():
+                memory[name] = FIGURES[name].draw(computed(name))
+                memory[name].draw_without_rendering()
+        return memory[name]
+
+    return draw
+
+
 def test_every_figure_is_tested():
     assert set(REDUCED) == set(FIGURES)
 
@@ -190,10 +205,9 @@ def test_long_runs_agree_with_the_predicted_condensate(computed):
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_drawing_gives_pictures_of_the_stated_size(computed, name, tmp_path):
+def test_drawing_gives_pictures_of_the_stated_size(drawn, name, tmp_path):
     with style.rc():
-        drawn = FIGURES[name].draw(computed(name))
-        paths = style.save(drawn, tmp_path, name, FIGURES[name].caption)
+        paths = style.save(drawn(name), tmp_path, name, FIGURES[name].caption)
     assert [path.suffix for path in paths] == [".pdf", ".png"]
     assert paths[0].read_bytes().startswith(b"%PDF-")
     assert paths[0].stat().st_size > 8_000
@@ -203,18 +217,17 @@ def test_drawing_gives_pictures_of_the_stated_size(computed, name, tmp_path):
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_no_text_is_smaller_than_seven_points_or_cut_off(computed, name):
+def test_no_text_is_smaller_than_seven_points_or_cut_off(drawn, name):
+    figure = drawn(name)
     with style.rc():
-        drawn = FIGURES[name].draw(computed(name))
-        drawn.draw_without_rendering()
-        page = drawn.bbox.padded(1.0)  # one pixel of rounding
+        page = figure.bbox.padded(1.0)  # one pixel of rounding
         texts = [
             text
-            for text in drawn.findobj(matplotlib.text.Text)
+            for text in figure.findobj(matplotlib.text.Text)
             if text.get_visible() and text.get_text()
         ]
         assert min(text.get_fontsize() for text in texts) >= 7
-        for axes in drawn.axes:
+        for axes in figure.axes:
             for label in (axes.xaxis.label, axes.yaxis.label, axes.title, axes._left_title):
                 if label.get_text():
                     box = label.get_window_extent()
@@ -225,15 +238,14 @@ def test_no_text_is_smaller_than_seven_points_or_cut_off(computed, name):
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_every_outer_axis_is_labelled(computed, name):
-    with style.rc():
-        drawn = FIGURES[name].draw(computed(name))
-    panels = [axes for axes in drawn.axes if axes.get_label() != "<colorbar>"]
+def test_every_outer_axis_is_labelled(drawn, name):
+    figure = drawn(name)
+    panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
     assert any(axes.get_ylabel() for axes in panels)
     for axes in panels:
         if axes.get_subplotspec().is_last_row():
             assert axes.get_xlabel(), axes
-    for axes in drawn.axes:
+    for axes in figure.axes:
         if axes.get_label() == "<colorbar>":
             assert axes.get_xlabel() or axes.get_ylabel()
 
@@ -243,8 +255,8 @@ def test_the_same_results_give_the_same_bytes(computed, tmp_path):
     contents = []
     for folder in ("first", "second"):
         with style.rc():
-            drawn = figure.draw(computed("stability_bound"))
-            paths = style.save(drawn, tmp_path / folder, figure.name, figure.caption)
+            picture = figure.draw(computed("stability_bound"))
+            paths = style.save(picture, tmp_path / folder, figure.name, figure.caption)
         contents.append([path.read_bytes() for path in paths])
     assert contents[0] == contents[1]
 
