@@ -42,9 +42,7 @@ def test_no_image_is_scored_by_a_model_that_saw_its_label(monkeypatch):
     """
     images, labels = load_digits(return_X_y=True)
     shuffled = np.random.default_rng(0).permutation(labels)
-    monkeypatch.setattr(
-        "gpu_experiments.digits.load_digits", lambda return_X_y: (images, shuffled)
-    )
+    monkeypatch.setattr("gpu_experiments.digits.load_digits", lambda return_X_y: (images, shuffled))
     assert classify_digits(folds=2).accuracy < 0.1 + 8 * 0.0071
 
 
