@@ -141,10 +141,19 @@ def test_a_broken_claim_fails_at_every_strength(
     assert f"lemma-2.2: does not hold at {strength}: 'gain, from below' fails" in captured.err
 
 
+@pytest.mark.parametrize(
+    ("name", "nudge"),
+    [
+        ("lemma-2.1", {"first": Fraction(999, 1000)}),
+        ("lemma-2.2", {"constant": Fraction(1001, 1000)}),
+        ("theorem-2.3-sharp", {"constant": Fraction(1001, 1000)}),
+        ("theorem-2.4-sharp", {"constant": Fraction(998, 1000)}),
+    ],
+)
 def test_a_slightly_broken_claim_fails_on_its_extremal_instances(
-    capsys: pytest.CaptureFixture[str],
+    name: str, nudge: dict[str, Fraction], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    broken = replace(INCREASE, sides=partial(lemma_2_2.sides, constant=Fraction(1001, 1000)))
+    broken = replace(claims[name], sides=partial(claims[name].sides, **nudge))
     assert main(["verify", "--strength", "certified", *FEW], library_of(broken)) == 1
     assert "does not hold at certified" in capsys.readouterr().err
 

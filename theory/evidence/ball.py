@@ -27,8 +27,8 @@ from theory.evidence.sides import Relation, Sides
 from theory.evidence.verdict import Comparison, Status, Strength, Verdict
 
 PRECISIONS = (128, 256, 512, 1024)
-# About a quarter of a second of ball operations at the lowest precision.
-OPERATIONS_LIMIT = 200_000
+# About a tenth of a second of ball operations at the lowest precision.
+OPERATIONS_LIMIT = 80_000
 
 
 class BallArithmetic:

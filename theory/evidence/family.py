@@ -113,8 +113,12 @@ class Family:
         """The coordinates of an instance."""
         log_load = None
         if self.load is not None:
-            K = instance.K
-            scale = 1 if K in (1, math.inf) else int(K) - 1
+            if not 0 < instance.lam < math.inf:
+                raise ValueError(
+                    f"λ = {instance.lam} has no place in a family with λ(K−1) between "
+                    f"{self.load[0]} and {self.load[1]}: give a positive, finite λ."
+                )
+            scale = 1 if instance.K in (1, math.inf) else int(instance.K) - 1
             log_load = math.log(Fraction(instance.lam) * scale)
         start = instance.initial or instance.probabilities
         return Point(

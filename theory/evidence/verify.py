@@ -7,7 +7,9 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -138,9 +140,7 @@ def verify(
     rng = np.random.default_rng([seed, zlib.crc32(claim.id.encode())])
     wanted = [strength for strength in claim.strengths if strength in strengths]
     verdicts = []
-    for check in (
-        check for strength in wanted for check in _checks(claim, strength, instances, rng)
-    ):
+    for check in chain.from_iterable(_checks(claim, s, instances, rng) for s in wanted):
         verdicts.append(check())
         advance()
     ladder: list[float] = []
@@ -209,10 +209,10 @@ def _draw(
     )
 
 
-def _grid_settings(family: Family) -> list[tuple[int | float, Any]]:
+def _grid_settings(family: Family) -> list[tuple[int | float, Fraction | None]]:
     """Smallest and largest K of the family, with the ends of its load."""
     candidates = sorted({min(family.candidates), max(family.candidates)})
-    loads = [None] if family.load is None else list(family.load)
+    loads: list[Fraction | None] = [None] if family.load is None else list(family.load)
     return [(K, load) for K in candidates for load in loads]
 
 
@@ -220,10 +220,9 @@ def _grids(family: Family) -> Iterator[numeric.Scenario]:
     for name, law in GRIDS.items():
         for K, load in _grid_settings(family):
             lam = math.inf if load is None else family.ratio(load, K)
-            reference = law()
             yield numeric.Scenario(
                 label=f"{name}; K = {K}, λ = {lam}, rounds = {family.steps}",
-                reference=reference,
+                reference=law(),
                 K=K,
                 lam=lam,
                 steps=family.steps,

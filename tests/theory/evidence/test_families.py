@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from theory.evidence.family import Family
+from theory.evidence.instance import Instance
 
 SUBCRITICAL = Family(
     candidates=(1, 2, 4, math.inf), load=(Fraction(1, 100), Fraction(1)), free_start=True
@@ -41,6 +42,12 @@ def test_rounding_to_many_digits_keeps_the_point(seed: int) -> None:
         # Coordinates are defined up to a shift.
         np.testing.assert_allclose(ours - ours.max(), theirs - theirs.max(), atol=1e-10)
     assert back.log_load == pytest.approx(point.log_load, abs=1e-10)
+
+
+@pytest.mark.parametrize("lam", [Fraction(0), math.inf])
+def test_instances_without_a_load_are_refused_by_a_mixed_family(lam: Fraction | float) -> None:
+    with pytest.raises(ValueError, match="has no place in a family"):
+        SUBCRITICAL.point(Instance.of([1, 1], [1, 2], K=2, lam=lam))
 
 
 def test_vector_and_moved_to_are_inverse() -> None:
