@@ -22,7 +22,7 @@ from theory.evidence import rational
 from theory.evidence.instance import Instance
 from theory.evidence.judge import SidesOf, compare, entries, tightest
 from theory.evidence.precision import ball
-from theory.evidence.run import Numbers, infinite_factor, run_loop
+from theory.evidence.run import Numbers, infinite_factor, run_loop, weight_levels
 from theory.evidence.sides import Relation, Sides
 from theory.evidence.verdict import Comparison, Status, Strength, Verdict
 
@@ -67,10 +67,17 @@ class BallArithmetic:
         return np.array([value.is_zero() for value in values], dtype=bool)
 
     def factor(self, law: Numbers, weights: Sequence[Any], K: int | float) -> Numbers:
-        """Curation factor by enumeration in balls."""
+        """Curation factor by enumeration in balls, over the distinct weights."""
         if K == math.inf:
             return infinite_factor(law, self.array(weights))
-        return np.array(enumerate_factor(list(law), list(weights), int(K)), dtype=object)
+        levels = weight_levels(weights)
+        distinct = sorted(set(weights), reverse=True)
+        masses = [law[levels == rank].sum() for rank in range(len(distinct))]
+        # flint's own rationals hash and add far faster than Fraction.
+        rationals = [flint.fmpq(weight.numerator, weight.denominator) for weight in distinct]
+        factors = np.array(enumerate_factor(masses, rationals, int(K)), dtype=object)
+        per_atom: Numbers = factors[levels]
+        return per_atom
 
 
 def affordable(instance: Instance) -> bool:

@@ -93,14 +93,12 @@ class Instance:
 
     @property
     def terms(self) -> int:
-        """Terms that one round of enumeration adds up: multisets of opponents times atoms.
-
-        Atoms of equal weight count as one among the opponents, since enumeration merges equal sums.
-        """
-        n, distinct = len(self.weights), len(set(self.weights))
+        """Terms that one round of enumeration adds up: multisets of opponents times distinct
+        weights."""
+        distinct = len(set(self.weights))
         if self.K == math.inf:
-            return n
-        return n * math.comb(distinct + int(self.K) - 2, int(self.K) - 1)
+            return len(self.weights)
+        return distinct * math.comb(distinct + int(self.K) - 2, int(self.K) - 1)
 
     def with_steps(self, steps: int) -> Instance:
         """The same loop run for another number of rounds."""

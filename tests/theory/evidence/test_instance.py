@@ -73,7 +73,7 @@ def test_masses_without_total_are_refused() -> None:
         Instance.of([0, 0], [1, 2], K=2)
 
 
-def test_terms_count_multisets_of_opponents_times_atoms() -> None:
+def test_terms_count_multisets_of_opponents_times_distinct_weights() -> None:
     assert Instance.of([1, 1, 1], [1, 2, 3], K=3).terms == 3 * 6
-    assert Instance.of([1, 1, 1], [2, 2, 2], K=3).terms == 3
+    assert Instance.of([1, 1, 1], [2, 2, 2], K=3).terms == 1
     assert Instance.of([1, 1, 1], [1, 2, 3], K=math.inf).terms == 3
