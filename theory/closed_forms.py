@@ -135,8 +135,9 @@ def gaussian_peak_critical_ratio(gamma: float, sigma: float) -> float:
 
     :math:`\lambda_c = \int_0^\infty \rho\,e^{-\rho^2/2}/(e^{\gamma\sigma\rho}-1)\,d\rho`.
     """
+    rate = gamma * sigma
     value, _ = quad(
-        lambda rho: rho * math.exp(-rho * rho / 2) / math.expm1(gamma * sigma * rho),
+        lambda rho: rho * math.exp(-rho * rho / 2 - rate * rho) / -math.expm1(-rate * rho),
         0,
         math.inf,
         epsabs=0,

@@ -146,6 +146,6 @@ def _log_factor_of_finite(
 ) -> FloatArray:
     """Log-factors of atoms of finite reward, beside a mass ``missing`` of reward -inf."""
     grid = RewardGrid(rewards)
-    masses = grid.deposit(log_probabilities)
+    masses = grid.deposit(log_probabilities, ONE_ROUND_TERMS)
     masses *= (1 - missing) / masses.sum()
     return grid.at_atoms(NodeSolver(grid, K).log_factor(masses, missing), ONE_ROUND_TERMS)

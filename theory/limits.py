@@ -52,12 +52,11 @@ def pure_limit(law: Law) -> Law:
     top = top_level(law)
     if law.is_density and not has_plateau(law, top):
         assert law.atoms is not None
-        place = law.atoms[
-            int(np.argmax(np.where(law.log_probabilities > -np.inf, law.rewards, -np.inf)))
-        ]
+        place = law.atoms[int(np.argmax(top))]
         raise NoTopAtom(
-            f"the law has no atom at its largest reward {law.top_reward:.6g} (near x = {place}): "
-            "the pure loop concentrates there, E[w] -> w* and Var[w] -> 0, without a limit density."
+            f"the law has no atom at its largest reward {law.top_reward + 0.0:.6g} (near "
+            f"x = {place}): the pure loop concentrates there, E[w] -> w* and Var[w] -> 0, without "
+            "a limit density."
         )
     if law.exact_probabilities is not None:
         kept = [p if t else Fraction(0) for p, t in zip(law.exact_probabilities, top, strict=True)]

@@ -16,12 +16,10 @@ relative parts :math:`e^{-38}` and :math:`e^{-e^4}` of each term.
 :math:`e^{-e^{y-u}}` is analytic for :math:`|\Im u| < \pi/2`, and :math:`\log H` for
 :math:`|\Im u| < \pi`: both are polynomials to rounding on short cells.
 
-1. *deposit*: the law becomes moments of degree 0..3 on fine cells of width 1/512;
+1. *deposit*: the law becomes moments of low degree on fine cells of width 1/512;
 2. *restrict*: the moments become masses on 24 Chebyshev nodes in each coarse cell of width 1/2;
 3. *solve* the integral at the nodes, in logarithms;
 4. *prolong*: :math:`\log H` becomes a polynomial on each fine cell, evaluated at each atom.
-
-The deposit's interpolation error is :math:`\rho^{-4}`, :math:`\rho = 2\pi\cdot 512`: below 1e-14.
 """
 
 from __future__ import annotations
@@ -43,9 +41,10 @@ STEPS_PER_CELL = round(COARSE / STEP)
 NODES = 24  # Chebyshev nodes in a coarse cell: room for factors as steep as e^{-25u}, see loop.py
 FINE_PER_COARSE = 256
 FINE = COARSE / FINE_PER_COARSE
-DEPOSIT_TERMS = 4  # moments of degree 0..3
-PROLONG_TERMS = 6  # degree 5, for factors gathered over many rounds
-ONE_ROUND_TERMS = 4  # degree 3, enough for the logarithm of a single factor
+# Powers on a fine cell. One round sees only the kernel and log H: degree 3 errs by (2π 512)^-4.
+# Factors gathered over rounds are as steep as e^{-25u}: degree 5 errs by (25/1024)^6/23040 = 1e-14.
+ONE_ROUND_TERMS = 4
+MANY_ROUNDS_TERMS = 6
 LOWER = -38.0  # e^-38 = 3e-17
 UPPER = 4.0  # exp(-e^4) = 2e-24
 VANISH = 7.25  # exp(-e^(7.25 - COARSE)) < 1e-300: the kernel is nil beyond
@@ -111,14 +110,22 @@ def _transfer(terms: int) -> FloatArray:
     table: FloatArray = np.einsum(
         "kp,spj->skj", to_monomials, values.reshape(FINE_PER_COARSE, terms, NODES)
     )
+    # Constants are transferred exactly: K - 1 factors multiply any error in the total mass of a
+    # level, so each row's sum is made 1 for the constant term and 0 for the others.
+    table -= table.mean(axis=2, keepdims=True)
+    table[:, 0] += 1 / NODES
     return table
 
 
 NODE_OFFSETS = (_chebyshev_points(NODES) + 1) / 2 * COARSE
-_RESTRICT = np.ascontiguousarray(_transfer(DEPOSIT_TERMS).reshape(-1, NODES))
 _TO_CHEBYSHEV = np.linalg.inv(
     np.polynomial.chebyshev.chebvander(_chebyshev_points(NODES), NODES - 1)
 )
+
+
+@cache
+def _restriction(terms: int) -> FloatArray:
+    return np.ascontiguousarray(_transfer(terms).reshape(-1, NODES))
 
 
 @cache
@@ -168,17 +175,17 @@ class RewardGrid:
             occupied[cells] = True
         return np.flatnonzero(occupied)
 
-    def deposit(self, log_probabilities: FloatArray) -> FloatArray:
+    def deposit(self, log_probabilities: FloatArray, terms: int = MANY_ROUNDS_TERMS) -> FloatArray:
         """Masses on the nodes, shape (cells, NODES), that integrate smooth functions of the
         reward as the law does; their sum is the law's total mass on these atoms."""
-        moments = np.zeros((self._fine_cells, DEPOSIT_TERMS))
+        moments = np.zeros((self._fine_cells, terms))
         for part in _blocks(self._rewards.size, self._block):
             masses = np.exp(log_probabilities[part])
             kernels.deposit(masses, self._rewards[part], self._cells, moments)
-        return moments.reshape(self.coarse_cells.size, -1) @ _RESTRICT
+        return moments.reshape(self.coarse_cells.size, -1) @ _restriction(terms)
 
     def prolong(
-        self, values: FloatArray, terms: int = PROLONG_TERMS
+        self, values: FloatArray, terms: int = MANY_ROUNDS_TERMS
     ) -> Iterator[tuple[slice, FloatArray]]:
         """Blocks of atoms with the values there of the function known on the nodes."""
         # Each cell's mean is kept out of the product, so that it rounds with the cell's variation.
@@ -188,7 +195,7 @@ class RewardGrid:
         for part in _blocks(self._rewards.size, self._block):
             yield part, kernels.evaluate(tables, self._rewards[part], self._cells)
 
-    def at_atoms(self, values: FloatArray, terms: int = PROLONG_TERMS) -> FloatArray:
+    def at_atoms(self, values: FloatArray, terms: int = MANY_ROUNDS_TERMS) -> FloatArray:
         """The function known on the nodes, at every atom, shape (n,)."""
         result = np.empty_like(self._rewards)
         for part, block in self.prolong(values, terms):

@@ -24,7 +24,7 @@ def check_candidates(K: float) -> float:
     if isinstance(K, float) and math.isinf(K) and K > 0:
         return math.inf
     try:
-        whole = operator.index(int(K)) if float(K).is_integer() else None
+        whole = None if isinstance(K, str) or not float(K).is_integer() else int(K)
     except (TypeError, ValueError, OverflowError):
         whole = None
     if whole is None or isinstance(K, (bool, np.bool_)):
