@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from theory.enumeration import enumerate_factor, enumeration_cost
 from theory.law import Law, log_total
 from theory.quadrature import ONE_ROUND_TERMS, NodeSolver, RewardGrid
+from theory.threads import one_blas_thread
 from theory.validation import FloatArray, check_candidates
 
 Method = Literal["auto", "enumeration", "quadrature"]
@@ -79,7 +80,8 @@ def curation_factor(law: Law, K: float, method: Method = "auto") -> NDArray[Any]
 def log_curation_factor(law: Law, K: float) -> FloatArray:
     r"""Natural logarithm of the curation factors, shape (n,), float64, by quadrature.
 
-    Accurate to about 1e-14 relative to :math:`\max(1, |\log H|)`, also where H underflows.
+    Accurate to about 1e-14 relative to :math:`\max(1, |\log H|)`, also where H underflows, and
+    scaled on the nodes so that :math:`\sum_i p_iH_i = 1` to rounding.
     """
     K = check_candidates(K)
     if K == 1:
@@ -113,7 +115,9 @@ def curate(law: Law, K: float) -> Law:
             return law.with_probabilities(
                 [p * h for p, h in zip(law.exact_probabilities, factors, strict=True)]
             )
-    return law.reweighted(log_curation_factor(law, K))
+    log_probabilities = log_curation_factor(law, K)
+    log_probabilities += law.log_probabilities
+    return law.with_log_probabilities(log_probabilities, normalised=True)
 
 
 def _exact_factors(law: Law, K: float, *, anyway: bool) -> list[Fraction] | None:
@@ -145,7 +149,12 @@ def _log_factor_of_finite(
     rewards: FloatArray, log_probabilities: FloatArray, K: int, missing: float
 ) -> FloatArray:
     """Log-factors of atoms of finite reward, beside a mass ``missing`` of reward -inf."""
-    grid = RewardGrid(rewards)
-    masses = grid.deposit(log_probabilities, ONE_ROUND_TERMS)
-    masses *= (1 - missing) / masses.sum()
-    return grid.at_atoms(NodeSolver(grid, K).log_factor(masses, missing), ONE_ROUND_TERMS)
+    with one_blas_thread():
+        grid = RewardGrid(rewards)
+        masses = grid.deposit(log_probabilities, ONE_ROUND_TERMS)
+        masses *= (1 - missing) / masses.sum()  # K - 1 rivals would multiply an error in the mass
+        log_factor = NodeSolver(grid, K).log_factor(masses, missing)
+        with np.errstate(under="ignore"):
+            kept = float((masses * np.exp(log_factor)).sum())
+        log_factor -= math.log(kept / (1 - missing**K))  # all but groups at -inf keep a finite one
+        return grid.at_atoms(log_factor, ONE_ROUND_TERMS)

@@ -59,6 +59,8 @@ def enumerate_factor(probabilities: Sequence[Any], weights: Sequence[Any], K: in
             [Fraction(p) for p in probabilities], [Fraction(w) for w in weights], K
         )
     one = probabilities[0] * 0 + 1
+    # int / int would be a rounded float, outside every ball.
+    weights = [Fraction(w) if isinstance(w, int) else w for w in weights]
     lift = _lift_to_ball if isinstance(one, flint.arb) else _identity
     sums = _sums_over_multisets(probabilities, weights, K - 1, one)
     factors = []

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.law import Law
-from theory.quadrature import NodeSolver, RewardGrid
+from theory.quadrature import MOST_ROUNDS, NodeSolver, RewardGrid
 from theory.validation import FloatArray
 
 # The nodes hold a and b until the last Chebyshev coefficients of one of them pass this level: the
@@ -100,7 +100,10 @@ class Iteration:
         plan = self.plan
         self.anchor, self.anchor_step = log_probabilities, self.step
         self._anchor_missing = plan.missing_from(log_probabilities)
-        self._anchor_masses = plan.grid.deposit(log_probabilities[plan.finite])
+        if log_probabilities is plan.log_reference and plan.reference_masses is not None:
+            self._anchor_masses = plan.reference_masses
+        else:
+            self._anchor_masses = plan.grid.deposit(log_probabilities[plan.finite])
         total = float(self._anchor_masses.sum()) + self._anchor_missing
         self._log_scale = -math.log(total)  # p_T is the anchor divided by its total
         self._a = np.zeros_like(self._anchor_masses)
@@ -142,6 +145,8 @@ class Iteration:
         """Whether the cells still resolve a and b, to rounding: b is held as its logarithm, so its
         rounding grows with that."""
         grid = self.plan.grid
+        if self.step - self.anchor_step >= MOST_ROUNDS:
+            return False
         if self._log_scale > -math.inf:
             largest = self._log_b.max(axis=1, keepdims=True)
             rounding = np.finfo(np.float64).eps * np.abs(self._log_b).max(axis=1)
@@ -158,16 +163,28 @@ class Iteration:
             return self.anchor + self._log_scale
         anchor, reference = self.anchor[plan.finite], self.plan.log_reference[plan.finite]
         synthetic, real = self._log_scale > -math.inf, plan.reference_masses is not None
-        values = np.full_like(anchor, -np.inf)
-        if synthetic:
-            for part, log_b in grid.prolong(self._log_b):
-                log_b += self._log_scale
-                np.add(log_b, anchor[part], out=values[part])
-        if real:
-            for part, a in grid.prolong(self._a):
-                log_real = np.log(a, out=a)
-                log_real += reference[part]
-                np.logaddexp(log_real, values[part], out=values[part])
+        values = np.empty_like(anchor)
+
+        def synthetic_part(block: slice, log_b: FloatArray) -> None:
+            log_b += self._log_scale
+            np.add(log_b, anchor[block], out=values[block])
+
+        def real_part(block: slice, a: FloatArray) -> None:
+            np.add(np.log(a, out=a), reference[block], out=values[block])
+
+        def both_parts(block: slice, log_b: FloatArray, a: FloatArray) -> None:
+            log_b += self._log_scale
+            log_b += anchor[block]
+            log_a = np.log(a, out=a)
+            log_a += reference[block]
+            _add_logarithms(log_a, log_b, values[block])
+
+        if synthetic and real:
+            grid.prolong([self._log_b, self._a], both_parts)
+        elif synthetic:
+            grid.prolong([self._log_b], synthetic_part)
+        else:
+            grid.prolong([self._a], real_part)
         if not plan.lowest.size:
             return values
         result = np.empty_like(self.anchor)
@@ -202,3 +219,18 @@ class Iteration:
         if plan.reference_masses is not None:
             mass += float(np.exp(plan.log_reference[atoms]).sum()) * float(row @ self._a[cell])
         return mass
+
+
+def _add_logarithms(x: FloatArray, y: FloatArray, out: FloatArray) -> None:
+    """log(e^x + e^y), x and y overwritten; faster than ``numpy.logaddexp``, as accurate in the
+    absolute error of a logarithm."""
+    np.maximum(x, y, out=out)
+    with np.errstate(invalid="ignore", under="ignore"):  # -inf minus -inf: both masses are nil
+        x -= y
+        np.abs(x, out=x)
+        np.negative(x, out=x)
+        np.exp(x, out=x)
+        x += 1
+        np.log(x, out=x)
+        x[np.isnan(x)] = 0
+    out += x

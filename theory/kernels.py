@@ -124,6 +124,10 @@ def evaluate_numba(tables: FloatArray, rewards: FloatArray, cells: Cells) -> Flo
     return values
 
 
+# Atoms handled at a time: the NumPy forms make many temporaries, the compiled ones hardly any.
+NUMPY_BLOCK = 1 << 15
+BLOCK = 1 << 17 if HAVE_NUMBA else NUMPY_BLOCK
+
 # Below this many atoms the arrays are too short for compiled loops to pay for their start.
 NUMBA_FROM = 20_000
 

@@ -318,9 +318,17 @@ class Law:
         r"""The law proportional to :math:`p_i e^{f_i}`; ``log_factors`` is f, shape (n,)."""
         return self.with_log_probabilities(self._log_probabilities + log_factors)
 
-    def with_log_probabilities(self, log_probabilities: FloatArray) -> Law:
-        """A float64 law on the same atoms from log-probabilities, shape (n,), up to a constant."""
-        return self._with(log_probabilities - log_total(log_probabilities))
+    def with_log_probabilities(
+        self, log_probabilities: FloatArray, *, normalised: bool = False
+    ) -> Law:
+        """A float64 law on the same atoms from log-probabilities, shape (n,), up to a constant.
+
+        The array is taken over: it is normalised in place, unless its caller has seen to that, and
+        made read-only.
+        """
+        if not normalised:
+            log_probabilities -= log_total(log_probabilities)
+        return self._with(log_probabilities)
 
     def with_probabilities(self, probabilities: Any, *, normalise: bool = False) -> Law:
         """A law on the same atoms with other probabilities (exact when all are rational and so is
@@ -416,9 +424,14 @@ def log_of_rational(number: Fraction) -> float:
 
 
 def log_total(log_masses: FloatArray) -> float:
-    """Logarithm of the sum of exponentials, -inf allowed."""
+    """Logarithm of the sum of exponentials, -inf allowed; in blocks that stay in cache."""
     largest = float(log_masses.max())
-    return largest + math.log(float(np.exp(log_masses - largest).sum()))
+    block = 1 << 15
+    total = sum(
+        float(np.exp(log_masses[start : start + block] - largest).sum())
+        for start in range(0, log_masses.size, block)
+    )
+    return largest + math.log(total)
 
 
 def _as_list(values: Any) -> list[Any]:

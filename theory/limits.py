@@ -17,6 +17,7 @@ from scipy.optimize import brentq
 
 from theory.iteration import Iteration, Plan
 from theory.law import Law
+from theory.threads import one_blas_thread
 from theory.validation import check_candidates, check_ratio
 
 # Rounds after which a fixed point that has not settled is reported instead of awaited.
@@ -280,7 +281,8 @@ def _iterated(
     iteration = Iteration(Plan(law, K, lam), law.log_probabilities, 0)
     before, change, left = iteration.factor, math.nan, math.inf
     while iteration.step < MAX_ROUNDS:
-        iteration.advance()
+        with one_blas_thread():
+            iteration.advance()
         if progress is not None:
             progress(iteration.step)
         factor = iteration.factor

@@ -21,6 +21,7 @@ from theory.divergences import kl, total_variation
 from theory.enumeration import enumerate_factor, enumeration_cost
 from theory.iteration import Iteration, Plan
 from theory.law import Law
+from theory.threads import one_blas_thread
 from theory.validation import FloatArray, check_candidates, check_ratio, check_steps
 
 Arithmetic = Literal["auto", "exact", "float64"]
@@ -284,7 +285,8 @@ class GridTrajectory(Trajectory):
         iteration = Iteration(self._plan, loop.initial.log_probabilities, 0)
         for step in range(steps + 1):
             if step:
-                iteration.advance()
+                with one_blas_thread():
+                    iteration.advance()
                 if progress is not None:
                     progress(step)
             if iteration.anchor_step == step and step >= spacing * len(self._snapshots):
@@ -315,21 +317,25 @@ class GridTrajectory(Trajectory):
     def _law_of(self, iteration: Iteration) -> Law:
         if iteration.step == 0:
             return self.loop.initial
-        return self.reference.with_log_probabilities(iteration.log_probabilities())
+        log_probabilities = iteration.log_probabilities()
+        return self.reference.with_log_probabilities(log_probabilities, normalised=True)
 
     def _form(self, step: int) -> Law:
         start = max(anchor for anchor in self._snapshots if anchor <= step)
-        iteration = Iteration(self._plan, self._snapshots[start], start)
-        while iteration.step < step:
-            iteration.advance()
-        return self._law_of(iteration)
+        with one_blas_thread():
+            iteration = Iteration(self._plan, self._snapshots[start], start)
+            while iteration.step < step:
+                iteration.advance()
+            return self._law_of(iteration)
 
     def _stream(self) -> Iterator[Law]:
         iteration = Iteration(self._plan, self.loop.initial.log_probabilities, 0)
         yield self._law_of(iteration)
         for _ in range(self.steps):
-            iteration.advance()
-            yield self._law_of(iteration)
+            with one_blas_thread():
+                iteration.advance()
+                law = self._law_of(iteration)
+            yield law
 
 
 class ExactTrajectory(Trajectory):

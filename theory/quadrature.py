@@ -17,7 +17,7 @@ relative parts :math:`e^{-38}` and :math:`e^{-e^4}` of each term.
 :math:`|\Im u| < \pi`: both are polynomials to rounding on short cells.
 
 1. *deposit*: the law becomes moments of low degree on fine cells of width 1/512;
-2. *restrict*: the moments become masses on 24 Chebyshev nodes in each coarse cell of width 1/2;
+2. *restrict*: the moments become masses on 32 Chebyshev nodes in each coarse cell of width 1/2;
 3. *solve* the integral at the nodes, in logarithms;
 4. *prolong*: :math:`\log H` becomes a polynomial on each fine cell, evaluated at each atom.
 """
@@ -25,7 +25,7 @@ relative parts :math:`e^{-38}` and :math:`e^{-e^4}` of each term.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
 import numpy as np
@@ -33,18 +33,21 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from theory import kernels
+from theory.threads import over_parts
 from theory.validation import FloatArray
 
 STEP = 0.25  # trapezoid step in y
 COARSE = 0.5  # width of a coarse cell in reward; a multiple of STEP, so that cells share one table
 STEPS_PER_CELL = round(COARSE / STEP)
-NODES = 24  # Chebyshev nodes in a coarse cell: room for factors as steep as e^{-25u}, see loop.py
+NODES = 32  # Chebyshev nodes in a coarse cell: room for factors as steep as e^{-45u}
 FINE_PER_COARSE = 256
 FINE = COARSE / FINE_PER_COARSE
 # Powers on a fine cell. One round sees only the kernel and log H: degree 3 errs by (2π 512)^-4.
-# Factors gathered over rounds are as steep as e^{-25u}: degree 5 errs by (25/1024)^6/23040 = 1e-14.
+# Factors gathered over m rounds are at most as steep as e^{-mu}, m <= MOST_ROUNDS: degree 6 errs by
+# (45/1024)^7 / (2^6 7!) = 1e-15.
 ONE_ROUND_TERMS = 4
-MANY_ROUNDS_TERMS = 6
+MANY_ROUNDS_TERMS = 7
+MOST_ROUNDS = 45
 LOWER = -38.0  # e^-38 = 3e-17
 UPPER = 4.0  # exp(-e^4) = 2e-24
 VANISH = 7.25  # exp(-e^(7.25 - COARSE)) < 1e-300: the kernel is nil beyond
@@ -133,9 +136,9 @@ def _prolongation(terms: int) -> FloatArray:
     return np.ascontiguousarray(_transfer(terms).reshape(-1, NODES).T)
 
 
-def _blocks(size: int, block: int) -> Iterator[slice]:
-    for start in range(0, size, block):
-        yield slice(start, start + block)
+def _blocks(part: slice, size: int) -> Iterator[slice]:
+    for start in range(part.start, part.stop, size):
+        yield slice(start, min(start + size, part.stop))
 
 
 class RewardGrid:
@@ -164,13 +167,13 @@ class RewardGrid:
                 rank[self.coarse_cells] = np.arange(self.coarse_cells.size)
         self._cells = kernels.Cells(top, 1 / FINE, FINE_PER_COARSE, rank)
         self._fine_cells = self.coarse_cells.size * FINE_PER_COARSE
-        # Blocks that stay in cache, but never so short that clearing the cells dominates.
-        self._block = max(1 << 15, 2 * self._fine_cells)
+        # Temporaries stay in cache; no block is so short that clearing the cells dominates.
+        self._block = max(kernels.BLOCK, 2 * self._fine_cells)
         self.depth_of_nodes: FloatArray = self.coarse_cells[:, None] * COARSE + NODE_OFFSETS
 
     def _occupied(self, top: float, last: int) -> NDArray[np.intp]:
         occupied = np.zeros(last + 1, dtype=bool)
-        for part in _blocks(self._rewards.size, 1 << 16):
+        for part in _blocks(slice(0, self._rewards.size), 1 << 16):
             cells = ((top - self._rewards[part]) / COARSE).astype(np.intp)
             occupied[cells] = True
         return np.flatnonzero(occupied)
@@ -178,28 +181,50 @@ class RewardGrid:
     def deposit(self, log_probabilities: FloatArray, terms: int = MANY_ROUNDS_TERMS) -> FloatArray:
         """Masses on the nodes, shape (cells, NODES), that integrate smooth functions of the
         reward as the law does; their sum is the law's total mass on these atoms."""
-        moments = np.zeros((self._fine_cells, terms))
-        for part in _blocks(self._rewards.size, self._block):
-            masses = np.exp(log_probabilities[part])
-            kernels.deposit(masses, self._rewards[part], self._cells, moments)
+
+        def moments_of(part: slice) -> FloatArray:
+            moments = np.zeros((self._fine_cells, terms))
+            for block in _blocks(part, self._block):
+                masses = np.exp(log_probabilities[block])
+                kernels.deposit(masses, self._rewards[block], self._cells, moments)
+            return moments
+
+        parts = over_parts(self._rewards.size, moments_of)
+        moments = sum(parts[1:], parts[0])
         return moments.reshape(self.coarse_cells.size, -1) @ _restriction(terms)
 
     def prolong(
-        self, values: FloatArray, terms: int = MANY_ROUNDS_TERMS
-    ) -> Iterator[tuple[slice, FloatArray]]:
-        """Blocks of atoms with the values there of the function known on the nodes."""
+        self,
+        functions: Sequence[FloatArray],
+        receive: Callable[..., None],
+        terms: int = MANY_ROUNDS_TERMS,
+    ) -> None:
+        """Call ``receive(block, values, ...)`` for consecutive blocks of atoms, in any order, with
+        the values there of the functions known on the nodes, one fresh array for each."""
+        tables = [self._tables(values, terms) for values in functions]
+
+        def evaluate(part: slice) -> None:
+            for block in _blocks(part, self._block):
+                rewards = self._rewards[block]
+                receive(block, *(kernels.evaluate(table, rewards, self._cells) for table in tables))
+
+        over_parts(self._rewards.size, evaluate)
+
+    def _tables(self, values: FloatArray, terms: int) -> FloatArray:
         # Each cell's mean is kept out of the product, so that it rounds with the cell's variation.
         means = values.mean(axis=1, keepdims=True)
         tables = ((values - means) @ _prolongation(terms)).reshape(self._fine_cells, terms)
         tables[:, 0] += np.repeat(means[:, 0], FINE_PER_COARSE)
-        for part in _blocks(self._rewards.size, self._block):
-            yield part, kernels.evaluate(tables, self._rewards[part], self._cells)
+        return tables
 
     def at_atoms(self, values: FloatArray, terms: int = MANY_ROUNDS_TERMS) -> FloatArray:
         """The function known on the nodes, at every atom, shape (n,)."""
         result = np.empty_like(self._rewards)
-        for part, block in self.prolong(values, terms):
-            result[part] = block
+
+        def receive(block: slice, block_values: FloatArray) -> None:
+            result[block] = block_values
+
+        self.prolong([values], receive, terms)
         return result
 
     def interpolation(self, depth: float) -> tuple[FloatArray, int]:
@@ -224,46 +249,61 @@ class NodeSolver:
     """Solves the integral on a grid's nodes for one K, from one kernel table for all cells."""
 
     def __init__(self, grid: RewardGrid, K: int) -> None:
-        self._coarse = grid.coarse_cells
+        cells = grid.coarse_cells
         self._depth = grid.depth_of_nodes
         self._K = K
         first = math.floor((LOWER - math.log(K)) / STEP)
         last = math.ceil((self._depth.max() + UPPER) / STEP)
         self._y = np.arange(first, last + 1) * STEP
-        # Cell c sees y through z = y - c COARSE: one table in z serves every cell.
-        low = first - STEPS_PER_CELL * int(self._coarse[-1])
-        high = min(round(VANISH / STEP), last - STEPS_PER_CELL * int(self._coarse[0]))
-        z = np.arange(low, high + 1) * STEP
-        exponent = -np.exp(z - NODE_OFFSETS[:, None])
+        # Cell c sees y through z = y - c COARSE: one table in z serves every cell, which reads it
+        # from its offset on, and up to its stop in y, where its kernel has vanished.
+        low = first - STEPS_PER_CELL * int(cells[-1])
+        high = min(round(VANISH / STEP), last - STEPS_PER_CELL * int(cells[0]))
+        exponent = -np.exp(np.arange(low, high + 1) * STEP - NODE_OFFSETS[:, None])
         self._kernel, self._deficit = np.exp(exponent), -np.expm1(exponent)
-        self._windows = [
-            (offset, min(self._y.size, high + STEPS_PER_CELL * int(cell) - first + 1))
-            for cell in self._coarse
-            for offset in [first - STEPS_PER_CELL * int(cell) - low]
-        ]
+        self._offsets = (first - low) - STEPS_PER_CELL * cells
+        self._stops = np.minimum(self._y.size, high - low + 1 - self._offsets)
 
     def log_factor(self, masses: FloatArray, mass_at_minus_infinity: float = 0.0) -> FloatArray:
         """log H at the nodes, shape (cells, NODES), for a law given by its masses on the nodes and
         the mass of its atoms of reward -inf."""
-        deficit = np.zeros_like(self._y)
-        for cell, (offset, stop) in enumerate(self._windows):
-            deficit[:stop] += masses[cell] @ self._deficit[:, offset : offset + stop]
-            if stop < deficit.size:
-                deficit[stop:] += masses[cell].sum()
+        deficit = self._transform(masses, self._deficit, 0)
+        vanished = np.bincount(self._stops, masses.sum(axis=1), minlength=self._y.size + 1)
+        deficit += vanished.cumsum()[: self._y.size]
         # 1 - φ increases: φ itself is needed only beyond its half-way point.
         half = int(np.searchsorted(deficit, 0.5))
-        transform = np.full_like(self._y, mass_at_minus_infinity)
-        for cell, (offset, stop) in enumerate(self._windows):
-            if stop > half:
-                transform[half:stop] += (
-                    masses[cell] @ self._kernel[:, offset + half : offset + stop]
-                )
+        transform = self._transform(masses, self._kernel, half)
+        transform += mass_at_minus_infinity
         log_integrand = self._y + (self._K - 1) * _log_transform(transform, deficit)
-        log_factor = np.empty_like(self._depth)
-        for cell, (offset, stop) in enumerate(self._windows):
-            # The integrand's logarithm grows at most like y, so its largest value on the window is
-            # within e^VANISH of the values that the kernel keeps: nothing underflows.
-            largest = log_integrand[:stop].max()
-            integrand = np.exp(log_integrand[:stop] - largest)
-            log_factor[cell] = np.log(self._kernel[:, offset : offset + stop] @ integrand) + largest
-        return log_factor + (math.log(self._K * STEP) - self._depth)
+        # The integrand's logarithm grows at most like y, so its largest value before a cell's stop
+        # is within e^VANISH of the values that the kernel keeps: nothing underflows.
+        largest = np.maximum.accumulate(log_integrand)[self._stops - 1][:, None]
+        factors = np.empty_like(self._depth)
+        for part in self._chunks():
+            scaled = np.exp(np.minimum(log_integrand - largest[part], 0.0))
+            shifted = np.zeros((scaled.shape[0], self._kernel.shape[1]))
+            for row, values, offset, stop in self._windows(part, scaled):
+                shifted[row, offset : offset + stop] = values[:stop]
+            factors[part] = shifted @ self._kernel.T
+        return np.log(factors) + largest + (math.log(self._K * STEP) - self._depth)
+
+    def _transform(self, masses: FloatArray, table: FloatArray, start: int) -> FloatArray:
+        """Sum over the nodes of mass times table, at every y from index ``start`` on."""
+        total = np.zeros_like(self._y)
+        for part in self._chunks():
+            first = int(self._offsets[part].min()) + start
+            if first >= table.shape[1]:
+                continue
+            products = masses[part] @ table[:, first:]
+            for _, row, offset, stop in self._windows(part, products):
+                if stop > start:
+                    total[start:stop] += row[offset + start - first : offset + stop - first]
+        return total
+
+    def _chunks(self) -> Iterator[slice]:
+        # A chunk's products take at most a few MB.
+        return _blocks(slice(0, self._offsets.size), max(1, 400_000 // self._kernel.shape[1]))
+
+    def _windows(self, part: slice, rows: FloatArray) -> Iterator[tuple[int, FloatArray, int, int]]:
+        offsets, stops = self._offsets[part].tolist(), self._stops[part].tolist()
+        yield from zip(range(len(offsets)), rows, offsets, stops, strict=True)

@@ -75,6 +75,16 @@ def test_balls_contain_the_exact_factors(law, K):
         assert float(ball.rad()) < 1e-12
 
 
+def test_integer_weights_make_balls_as_sharp_as_rationals():
+    with flint.ctx.workprec(200):
+        p = [flint.arb(1) / 3, flint.arb(2) / 3]
+        factors = enumerate_factor(p, [1, 2], 3)
+        exact = enumerate_factor([Fraction(1, 3), Fraction(2, 3)], [1, 2], 3)
+        for ball, h in zip(factors, exact, strict=True):
+            assert (ball - flint.arb(flint.fmpq(h.numerator, h.denominator))).contains(0)
+            assert float(ball.rad()) < 1e-50
+
+
 def test_large_integers_take_the_merging_route_to_the_same_answer():
     p = [Fraction(1, 3)] * 3
     w = [Fraction(1), Fraction(10**30 + 1), Fraction(10**60)]
