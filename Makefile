@@ -1,7 +1,7 @@
 # The two commands: `make figures` and `make test`. Each makes its own environment when needed.
 .POSIX:
 .SUFFIXES:
-.PHONY: help figures test bench lint format setup clean distclean
+.PHONY: help figures test bench accuracy lint format setup clean distclean
 
 VENV = .venv
 BIN = $(VENV)/bin
@@ -24,6 +24,9 @@ test: lint ## format, lint, types, and the whole suite with doctests and noteboo
 
 bench: $(STAMP) ## the benchmarks, timed
 	@$(BIN)/python -m pytest tests/benchmarks --benchmark-enable
+
+accuracy: $(STAMP) ## the quadrature's error against exact arithmetic, as a table (a minute)
+	@$(BIN)/python tests/benchmarks/accuracy_table.py
 
 lint: $(STAMP) ## formatting, lint and type checks, changing nothing
 	@$(BIN)/ruff format --check .

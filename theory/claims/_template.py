@@ -10,7 +10,8 @@ Claim
 Kind
     Lower bound (say whether tight, and where it is reached).
 Source
-    Publication with theorem or equation number, or "proved here" with the idea of the proof.
+    Publication with theorem or equation number, or "derived below" with the derivation under
+    Remarks.
 Remarks
     Where the difficulty lies, closed forms, extremal instances.
 """

@@ -19,7 +19,7 @@ Kind
     Rate; tight: :math:`C_1` is reached by the lowest atom as the weights draw together and K grows,
     and no other 1/K term leaves an error of order :math:`1/K^2`.
 Source
-    Limit: Ferbach et al. 2024 (arXiv:2407.09499), Lemma 2.1. Rate and constants are proved here.
+    Limit: Ferbach et al. 2024 (arXiv:2407.09499), Lemma 2.1. Rate and constants: below.
 Remarks
     :math:`H = w\,E[1/A]` with :math:`A = (w + W_2 + \dots + W_K)/K`, of mean m and variance
     :math:`(K-1)\sigma^2/K^2`, never below b. With :math:`d = A - m`,
@@ -95,7 +95,7 @@ many_candidates = Claim(
     title="limit of many candidates, with rate",
     kind=Kind.RATE,
     tight=True,
-    source="Ferbach et al. 2024, Lemma 2.1 (limit); rate and constants proved here",
+    source="Ferbach et al. 2024, Lemma 2.1 (limit); rate and constants derived in the claim file",
     statement=(
         r"\Big|H_p^K(x) - \tfrac{w}{\mu}\Big| \le \tfrac{C_1}{K},\qquad "
         r"\Big|H_p^K(x) - \tfrac{w}{\mu}\Big(1 - \tfrac{w-\mu}{K\mu} + "

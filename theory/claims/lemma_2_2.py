@@ -12,7 +12,7 @@ Kind
     Equality for the gain; lower bound, tight: the constant is best possible.
 Source
     Ferbach et al. 2024 (arXiv:2407.09499), Lemma 2.2; the equality and the constant's optimality
-    are proved here: Lagrange's identity, and :math:`\sum_i W_i \le K w^*`.
+    follow from Lagrange's identity and :math:`\sum_i W_i \le K w^*`.
 Remarks
     Extremal instances put all mass just under :math:`w^*`, where :math:`\sum_i W_i` is nearly
     :math:`K w^*`. The equality is evaluated by visiting every multiset of K draws, so only where
@@ -80,7 +80,7 @@ reward_increase = Claim(
     title="reward increase",
     kind=Kind.LOWER,
     tight=True,
-    source="Ferbach et al. 2024, Lemma 2.2; equality and best constant proved here",
+    source="Ferbach et al. 2024, Lemma 2.2; equality and best constant derived in the claim file",
     statement=(
         r"E_{p_{t+1}}[w] - E_{p_t}[w] = "
         r"E\Big[\frac{\sum_{i<j}(W_i-W_j)^2}{K\sum_i W_i}\Big] \ge "

@@ -18,7 +18,7 @@ Claim
 Kind
     Equality, order and rate; tight.
 Source
-    Limit: Ferbach et al. 2024 (arXiv:2407.09499), Theorem 2.1. Identity and rate are proved here.
+    Limit: Ferbach et al. 2024 (arXiv:2407.09499), Theorem 2.1. Identity and rate: below.
 Remarks
     H depends on the weight only, so :math:`p_t` conditioned on the top never changes: that is the
     identity. An atom of level 2 meets K − 1 top competitors with probability
@@ -112,7 +112,7 @@ limit_law = Claim(
     title="limit of the pure loop, with rate",
     kind=Kind.LIMIT,
     tight=True,
-    source="Ferbach et al. 2024, Theorem 2.1 (limit); identity and decay rate proved here",
+    source="Ferbach et al. 2024, Theorem 2.1 (limit); identity and rate derived in the claim file",
     statement=(
         r"D_{\mathrm{KL}}(p_*\|p_t) = -\log P_t(r=r^*) \downarrow 0,\qquad "
         r"\frac{1-P_{t+1}(r=r^*)}{1-P_t(r=r^*)} \to \frac{K w_2}{w_2+(K-1)w^*}"

@@ -10,7 +10,7 @@ Kind
     Lower bound, tight: reached to first order at t = 1 when all mass sits just under :math:`w^*`.
 Source
     Ferbach et al. 2024 (arXiv:2407.09499), Theorem 2.3, has :math:`\lambda/(1+\lambda)^3`; the gain
-    of :math:`(1+\lambda)^2` is proved here.
+    of :math:`(1+\lambda)^2` is derived below.
 Remarks
     :math:`p_t \ge p_{\rm ref}/(1+\lambda)` gives :math:`{\rm Var}_{p_t} \ge
     {\rm Var}_{\rm ref}/(1+\lambda)`; with Lemma 2.2 the excess :math:`x_t` obeys
@@ -56,7 +56,7 @@ reward_with_real_data = Claim(
     title="reward with real data, sharpened",
     kind=Kind.LOWER,
     tight=True,
-    source="sharpens Ferbach et al. 2024, Theorem 2.3, by (1+λ)²; proved here",
+    source="sharpens Ferbach et al. 2024, Theorem 2.3, by (1+λ)²; derived in the claim file",
     statement=(
         r"E_{p_t}[w] \ge E_{\mathrm{ref}}[w] + \frac{\lambda}{1+\lambda}\,\frac{K-1}{K}\,"
         r"\frac{\mathrm{Var}_{\mathrm{ref}}[w]}{w^*}\qquad(t\ge1)"

@@ -11,8 +11,16 @@ Kind
     :math:`t \to \infty`.
 Source
     Ferbach et al. 2024 (arXiv:2407.09499), Theorem 2.4, has :math:`-\log(1 - \lambda(K-1))`, which
-    is infinite at the threshold; the sharp constant is proved here.
+    is infinite at the threshold; the sharp constant is derived below, by hand.
 Remarks
+    A kept sample lies in a set A only if some candidate does: :math:`C_K(p)(A) \le 1-(1-p(A))^K`.
+    By induction :math:`P_t(A) \le f_t(P_{\rm ref}(A))` with :math:`f_0(u)=u` and
+    :math:`f_{t+1}(u) = \frac{u}{1+\lambda} + \frac{\lambda}{1+\lambda}(1-(1-f_t(u))^K)`, concave
+    and rising to a limit f. So the Lorenz curve of :math:`p_t` against :math:`p_{\rm ref}` stays
+    below f, and every f-divergence below that of the density f' on [0, 1]. The inverse of f is
+    :math:`u(m) = (1+\lambda)m - \lambda(1-(1-m)^K)`, increasing while :math:`\lambda(K-1)\le1`, and
+    :math:`\int_0^1 f'\log f'\,du = -\int_0^1 \log u'(m)\,dm`, which is c with x = 1 − m.
+
     Closed forms, with k = K − 1 and :math:`z = \lambda K/(1+\lambda)`:
     :math:`c = -\log(1-\lambda k) - k\,({}_2F_1(1, \tfrac1k; 1+\tfrac1k; z) - 1)` below the
     threshold, where :math:`{}_2F_1` is evaluated as
@@ -80,7 +88,7 @@ stability_with_real_data = Claim(
     title="stability with real data, sharp constant",
     kind=Kind.UPPER,
     tight=True,
-    source="sharpens Ferbach et al. 2024, Theorem 2.4; proved here",
+    source="sharpens Ferbach et al. 2024, Theorem 2.4; derived in the claim file",
     statement=(
         r"D_{\mathrm{KL}}(p_t\|p_{\mathrm{ref}}) \le "
         r"-\int_0^1\log\big(1+\lambda-\lambda K x^{K-1}\big)\,dx\qquad(\lambda(K-1)\le1)"
