@@ -153,9 +153,9 @@ class MixedLimit:
     ----------
     law
         The limit on the reference's atoms. A condensate is placed on the atoms of largest reward.
-    zeta
-        At K = ∞, :math:`\zeta\ge w^*` relative to the top weight, that is :math:`\zeta/w^*\ge1`,
-        in :math:`p = p_{\rm ref}/((1+\lambda)(1-w/\zeta))`; ``nan`` at finite K.
+    log_zeta
+        At K = ∞, :math:`\log\zeta\ge r^*` in :math:`p = p_{\rm ref}/((1+\lambda)(1-w/\zeta))`;
+        ``nan`` at finite K.
     condensate
         At K = ∞, mass gathered at the top of a density that has no atom there:
         :math:`1 - I^*/(1+\lambda)` when :math:`I^*=\int p_{\rm ref}/(1-w/w^*)\le1+\lambda`, else 0;
@@ -168,10 +168,17 @@ class MixedLimit:
     """
 
     law: Law
-    zeta: float
+    log_zeta: float
     condensate: float
     critical_ratio: float
     rounds: int = 0
+
+    @property
+    def zeta(self) -> float:
+        r""":math:`\zeta` itself, with :math:`E_p[w] = \lambda\zeta/(1+\lambda)` unless there is a
+        condensate; ``inf`` when it overflows, and at :math:`\lambda = 0`."""
+        with np.errstate(over="ignore"):
+            return float(np.exp(self.log_zeta))
 
 
 def mixed_limit(
@@ -240,37 +247,38 @@ def _kingman(law: Law, lam: float) -> MixedLimit:
     regular = (p > 0) & ~(top & (depth <= 0)) if peaked else p > 0
     masses, depth = p[regular], depth[regular]
 
-    def integral(log_zeta: float) -> float:  # of p_ref / (1 - w/ζ), ζ relative to w*
-        return float((masses / -np.expm1(-depth - log_zeta)).sum())
+    def integral(rise: float) -> float:  # of p_ref / (1 - w/ζ) at log ζ = r* + rise
+        return float((masses / -np.expm1(-depth - rise)).sum())
 
     critical = math.inf
     if peaked:
         critical = integral(0.0) - 1
     if lam >= critical:
-        log_zeta, condensate = 0.0, 1 - (1 + critical) / (1 + lam)
+        rise, condensate = 0.0, 1 - (1 + critical) / (1 + lam)
     else:
-        log_zeta, condensate = _log_zeta(integral, lam), 0.0
+        rise, condensate = _rise(integral, lam), 0.0
     limit = np.zeros(len(law))
-    limit[regular] = masses / (-np.expm1(-depth - log_zeta) * (1 + lam))
+    limit[regular] = masses / (-np.expm1(-depth - rise) * (1 + lam))
     # What the regular part leaves is the condensate (and, for a peak, the excluded top cells).
     if peaked:
         limit[top] += max(0.0, 1 - limit.sum()) / np.count_nonzero(top)
-    zeta = math.inf if math.isinf(log_zeta) else math.exp(log_zeta)
-    return MixedLimit(law.with_probabilities(limit, normalise=True), zeta, condensate, critical)
+    return MixedLimit(
+        law.with_probabilities(limit, normalise=True), law.top_reward + rise, condensate, critical
+    )
 
 
-def _log_zeta(integral: Callable[[float], float], lam: float) -> float:
-    """Solution of integral(log ζ) = 1 + λ; the integral falls from I* at 0 to 1 at infinity."""
+def _rise(integral: Callable[[float], float], lam: float) -> float:
+    """log ζ - r* > 0 with integral = 1 + λ; the integral falls from I* at 0 to 1 at infinity."""
     if lam == 0:
         return math.inf
 
-    def excess(log_log_zeta: float) -> float:
-        return integral(math.exp(log_log_zeta)) - 1 - lam
+    def excess(log_rise: float) -> float:
+        return integral(math.exp(log_rise)) - 1 - lam
 
     high = 0.0
     while excess(high) > 0:
         high += 2.0
-    # log ζ down to e^-690 = 1e-300: a top atom of mass 1e-290 still moves the root.
+    # Down to a rise of e^-690 = 1e-300: a top atom of mass 1e-290 still moves the root.
     root: float = brentq(excess, -690.0, high, xtol=1e-14, rtol=1e-15)
     return math.exp(root)
 

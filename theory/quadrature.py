@@ -50,6 +50,7 @@ MANY_ROUNDS_TERMS = 7
 MOST_ROUNDS = 45
 LOWER = -38.0  # e^-38 = 3e-17
 UPPER = 4.0  # exp(-e^4) = 2e-24
+WIDEST = 10_000.0  # its tables take 30 MB
 VANISH = 7.25  # exp(-e^(7.25 - COARSE)) < 1e-300: the kernel is nil beyond
 
 
@@ -157,6 +158,12 @@ class RewardGrid:
     def __init__(self, rewards: FloatArray) -> None:
         self._rewards = rewards
         top = float(rewards.max())
+        span = top - float(rewards.min())
+        if span > WIDEST:
+            raise ValueError(
+                f"finite rewards span {span:.6g}: at finite K at most {WIDEST:g} is supported; "
+                "give atoms that far below the top reward -inf (never kept against a finite one)."
+            )
         last = math.floor((top - float(rewards.min())) / COARSE)
         self.coarse_cells = np.arange(last + 1)
         rank = np.empty(0, dtype=np.int64)

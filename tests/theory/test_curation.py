@@ -177,6 +177,14 @@ def test_bad_K_is_refused_in_one_sentence(K, sentence):
         curation_factor(Law([1.0], [0.0]), K)
 
 
+def test_absurd_reward_ranges_are_refused_and_wide_ones_served():
+    with pytest.raises(ValueError, match="finite rewards span 20000: at finite K at most 10000"):
+        curation_factor(Law([0.5, 0.5], [0.0, 20000.0]), 2)
+    # The worse of two is kept with probability p² (both draws) when the better one always wins.
+    wide = curate(Law([0.5, 0.5], [0.0, 9999.0]), 2).probabilities
+    assert wide == pytest.approx([0.25, 0.75], rel=1e-12)
+
+
 def test_unknown_methods_are_refused():
     with pytest.raises(ValueError, match='"auto", "enumeration", "quadrature"'):
         curation_factor(Law([1.0], [0.0]), 2, "guess")

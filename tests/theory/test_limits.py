@@ -114,13 +114,15 @@ def test_kingmans_limit_balances_selection_and_real_data(law, lam):
     """One round by the definition leaves it where it is."""
     limit = mixed_limit(law, lam)
     assert limit.condensate == 0
-    assert limit.zeta >= 1  # and above 1 by less than an ulp when the top atom is tiny
+    assert limit.log_zeta >= law.top_reward  # by less than an ulp when the top atom is tiny
     again = (law.probabilities + lam * curate(limit.law, math.inf).probabilities) / (1 + lam)
     # ζ - 1 may be as small as the top atom's mass e^-60: its root is found to 1e-14 of its log.
     assert np.abs(again - limit.law.probabilities).sum() < 1e-10
     weight = np.exp(law.rewards - law.top_reward)
     mean = limit.law.probabilities[weight <= 1] @ weight[weight <= 1]
-    assert mean == pytest.approx(lam * limit.zeta / (1 + lam), rel=1e-9)
+    assert mean == pytest.approx(
+        lam * math.exp(limit.log_zeta - law.top_reward) / (1 + lam), rel=1e-9
+    )
 
 
 def test_the_mixed_loop_ends_in_kingmans_limit():
