@@ -2,6 +2,7 @@
 
 from theory.curation import curate, curation_factor
 from theory.law import Law
-from theory.loop import RetrainingLoop, Trajectory
+from theory.loop import RetrainingLoop
+from theory.trajectory import Trajectory
 
 __all__ = ["Law", "RetrainingLoop", "Trajectory", "curate", "curation_factor"]

@@ -1,4 +1,4 @@
-r"""Divergences between laws on the same atoms, and the bounds of the mixed loop.
+r"""Divergences between laws on the same atoms, entropy, and the bounds of the mixed loop.
 
 Every divergence is in nats. The *envelope* bounds the mass that the loop can give to any set by
 the mass that the reference gives it, :math:`P_t(A) \le f_t(P_{\rm ref}(A))`; it dominates the
@@ -67,6 +67,14 @@ def chi2(p: Law, q: Law) -> float:
     if (masses[~charged] > 0).any():
         return math.inf
     return float(((masses - others)[charged] ** 2 / others[charged]).sum())
+
+
+def entropy(law: Law) -> float:
+    r"""Entropy :math:`-\sum p_i\log p_i` in nats; :math:`-\int f\log f` for a density on a grid."""
+    log_p = law.log_probabilities
+    log_density = log_p if law.cell_volumes is None else log_p - np.log(law.cell_volumes)
+    p = np.exp(log_p)
+    return -float(np.multiply(p, log_density, where=p > 0, out=np.zeros_like(p)).sum())
 
 
 def paper_kl_bound(lam: float, K: float) -> float:
