@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import cached_property
@@ -53,7 +54,7 @@ class Laws(Sequence[Law]):
             ) from None
 
 
-class Trajectory:
+class Trajectory(ABC):
     r"""What a run of :class:`~theory.RetrainingLoop` did: laws on demand and statistics as arrays.
 
     Every array has shape (steps + 1,), entry t belonging to :math:`p_t`. Divergences and the
@@ -87,10 +88,21 @@ class Trajectory:
     is_exact: bool
 
     def __init__(
-        self, reference: Law, initial: Law, K: float, lam: float | Fraction, steps: int
+        self,
+        reference: Law,
+        initial: Law,
+        K: float,
+        lam: float | Fraction,
+        steps: int,
+        progress: Callable[[int], None] | None = None,
     ) -> None:
         self.reference, self.initial = reference, initial
         self.K, self.lam, self.steps = K, lam, steps
+        self._run(progress if progress is not None else lambda done: None)
+
+    @abstractmethod
+    def _run(self, progress: Callable[[int], None]) -> None:
+        """Iterate the rounds and set the arrays and ``laws``."""
 
     @cached_property
     def _law_statistics(self) -> FloatArray:
@@ -160,29 +172,19 @@ class GridTrajectory(Trajectory):
 
     is_exact = False
 
-    def __init__(
-        self,
-        reference: Law,
-        initial: Law,
-        K: float,
-        lam: float | Fraction,
-        steps: int,
-        progress: Callable[[int], None] | None = None,
-    ) -> None:
-        super().__init__(reference, initial, K, lam, steps)
-        self._plan = Plan(reference, K, lam)
+    def _run(self, progress: Callable[[int], None]) -> None:
+        self._plan = Plan(self.reference, self.K, self.lam)
         self._tops = self._top_atoms()
         log_top = self._plan.top
-        rows = np.empty((steps + 1, 6))
+        rows = np.empty((self.steps + 1, 6))
         self._snapshots: dict[int, FloatArray] = {}
         spacing = 1
-        iteration = Iteration(self._plan, initial.log_probabilities, 0)
-        for step in range(steps + 1):
+        iteration = Iteration(self._plan, self.initial.log_probabilities, 0)
+        for step in range(self.steps + 1):
             if step:
                 with one_blas_thread():
                     iteration.advance()
-                if progress is not None:
-                    progress(step)
+                progress(step)
             if iteration.anchor_step == step and step >= spacing * len(self._snapshots):
                 self._snapshots[step] = iteration.anchor
                 if len(self._snapshots) > SNAPSHOTS:  # keep every other one
@@ -197,7 +199,7 @@ class GridTrajectory(Trajectory):
         self.log_expected_weight = np.log(rows[:, 0]) + log_top
         self.expected_reward, self.reward_variance = rows[:, 2], rows[:, 3]
         self.top_mass, self.mass_defect = rows[:, 4], rows[:, 5]
-        self.laws = Laws(steps, self._form, self._stream)
+        self.laws = Laws(self.steps, self._form, self._stream)
 
     def _top_atoms(self) -> NDArray[np.intp]:
         charged = self.initial.log_probabilities > -np.inf
@@ -236,25 +238,15 @@ class ExactTrajectory(Trajectory):
 
     is_exact = True
 
-    def __init__(
-        self,
-        reference: Law,
-        initial: Law,
-        K: float,
-        lam: float | Fraction,
-        steps: int,
-        progress: Callable[[int], None] | None = None,
-    ) -> None:
-        super().__init__(reference, initial, K, lam, steps)
-        laws = [initial]
-        for step in range(1, steps + 1):
+    def _run(self, progress: Callable[[int], None]) -> None:
+        laws = [self.initial]
+        for step in range(1, self.steps + 1):
             laws.append(self._next(laws[-1]))
-            if progress is not None:
-                progress(step)
-        weights, rewards = _rationals(reference.exact_weights), reference.rewards
-        charged = _rationals(initial.exact_probabilities) > 0
-        if not math.isinf(lam):
-            charged |= _rationals(reference.exact_probabilities) > 0
+            progress(step)
+        weights, rewards = _rationals(self.reference.exact_weights), self.reference.rewards
+        charged = _rationals(self.initial.exact_probabilities) > 0
+        if not math.isinf(self.lam):
+            charged |= _rationals(self.reference.exact_probabilities) > 0
         top = weights == weights[charged.astype(bool)].max()
         masses = [_rationals(law.exact_probabilities) for law in laws]
         means = [(p * weights).sum() for p in masses]
@@ -270,8 +262,8 @@ class ExactTrajectory(Trajectory):
                 for law, mean in zip(laws, self.expected_reward, strict=True)
             ]
         )
-        self.mass_defect = np.zeros(steps + 1)
-        self.laws = Laws(steps, laws.__getitem__, lambda: iter(laws))
+        self.mass_defect = np.zeros(self.steps + 1)
+        self.laws = Laws(self.steps, laws.__getitem__, laws.__iter__)
 
     def _next(self, law: Law) -> Law:
         p = _rationals(law.exact_probabilities) * curation_factor(law, self.K, "enumeration")

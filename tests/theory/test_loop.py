@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from fractions import Fraction
 
 import numpy as np
@@ -219,3 +220,14 @@ def test_bad_loops_are_refused_in_one_sentence(arguments, options, sentence):
 def test_bad_numbers_of_rounds_are_refused(steps):
     with pytest.raises(ValueError, match="steps = "):
         RetrainingLoop(LAW, 2).run(steps)
+
+
+@pytest.mark.parametrize("arithmetic", ["exact", "float64"])
+def test_trajectories_travel_between_processes(arithmetic):
+    law = Law.from_weights([HALF, HALF], [1, 3])
+    run = RetrainingLoop(law, 2, HALF, arithmetic=arithmetic).run(3)
+    copy = pickle.loads(pickle.dumps(run))
+    assert [law.probabilities.tolist() for law in copy.laws] == [
+        law.probabilities.tolist() for law in run.laws
+    ]
+    assert (copy.expected_weight == run.expected_weight).all()
