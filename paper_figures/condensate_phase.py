@@ -136,8 +136,8 @@ def measured_condensate(law: Law, lam: float, rounds: int, disc: float) -> float
 
 def draw(results: Results) -> Figure:
     """The map with the critical curve, and three cuts through it with the measured masses."""
-    figure = style.new_figure(style.PAGE, 2.75)
-    phase, cuts = figure.subplots(1, 2, width_ratios=[1.15, 1])
+    figure = style.new_figure(style.COLUMN, 4.6)
+    phase, cuts = figure.subplots(2, 1, height_ratios=[1.25, 1])
     lam, sharpness = results["lam"], results["sharpness"]
     image = phase.pcolormesh(
         lam,
@@ -154,10 +154,9 @@ def draw(results: Results) -> Figure:
         sharpness,
         results["condensate"],
         levels=[0.2, 0.4, 0.6, 0.8],
-        colors="white",
-        linewidths=0.5,
+        colors=["white", "white", "black", "black"],  # the map is dark below one half, light above
+        linewidths=0.6,
     )
-    phase.clabel(contours, fmt="%.1f", fontsize=7)
     phase.plot(
         results["critical"],
         sharpness,
@@ -180,11 +179,15 @@ def draw(results: Results) -> Figure:
         zorder=3,
     )
     phase.set(xscale="log", yscale="log", xlim=(lam[0], lam[-1]))
+    phase.yaxis.set_major_formatter(style.PLAIN)
     phase.set_ylim(sharpness[0], sharpness[-1])
     phase.set_xlabel(r"synthetic-to-real ratio $\lambda$")
     phase.set_ylabel(r"reward sharpness $\gamma\sigma$ [log-odds per $\sigma$]")
-    figure.colorbar(image, ax=phase, label="condensate [share of mass]", aspect=28, pad=0.02)
-    style.label_panel(phase, "a", "condensate; thick line: critical ratio")
+    scale = figure.colorbar(
+        image, ax=phase, label="condensate [share of mass]", aspect=24, pad=0.02
+    )
+    scale.add_lines(contours)
+    style.label_panel(phase, "a", "map: limit; discs: runs; thick line: critical ratio")
 
     looks = (("blue", "-", "o"), ("orange", "--", "s"), ("green", "-.", "^"))
     for gamma, line, points, (colour, dash, marker) in zip(
@@ -196,9 +199,13 @@ def draw(results: Results) -> Figure:
             points,
             marker,
             color=style.COLOURS[colour],
+            markerfacecolor="none",  # the marks at zero lie on one another
+            markersize=4.5,
             label=rf"$\gamma\sigma$ = {gamma:g}",
         )
     cuts.set(xscale="log", xlim=(lam[0], lam[-1]), ylim=(-0.03, 1.0))
+    for axes in (phase, cuts):
+        axes.xaxis.set_major_formatter(style.PLAIN)
     cuts.set_xlabel(r"synthetic-to-real ratio $\lambda$")
     cuts.set_ylabel("condensate [share of mass]")
     cuts.legend(loc="upper left")

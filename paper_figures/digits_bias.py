@@ -25,6 +25,9 @@ from paper_figures.results import Results
 from theory import RetrainingLoop
 from theory.rewards import Confidence
 
+SHARES_SHOWN = (0.004, 1.3)
+"""Range of the scale of the shares."""
+
 
 @dataclass(frozen=True)
 class Parameters:
@@ -57,10 +60,9 @@ def compute(parameters: Parameters) -> Results:
 
 
 def draw(results: Results) -> Figure:
-    """Class shares of the pure loop, of the mixed loop on the same axes, and both mean rewards."""
-    figure = style.new_figure(style.PAGE, 2.75)
-    pure, mixed, reward = figure.subplots(1, 3, width_ratios=[1, 1, 0.9])
-    mixed.sharey(pure)
+    """Class shares of the pure loop, of the mixed loop on the same scale, and both mean rewards."""
+    figure = style.new_figure(style.COLUMN, 4.9)
+    pure, mixed, reward = figure.subplots(3, 1, sharex=True, height_ratios=[1.25, 1.25, 1])
     lam, K = float(results["lam"]), int(results["K"])
     last = len(results["pure_reward"]) - 1
     for axes, name, letter, title in (
@@ -69,18 +71,18 @@ def draw(results: Results) -> Figure:
     ):
         _draw_shares(axes, results[f"{name}_shares"])
         style.label_panel(axes, letter, title)
+        axes.set_ylabel("class share")
+    _label_beside_lines(pure, results["pure_shares"])
+    _label_in_margin(mixed, results["mixed_shares"][-1])
     final = results["mixed_shares"][-1]
     mixed.text(
         0.5,
-        0.3,
+        0.2,
         f"last round: all shares\nfrom {final.min():.3f} to {final.max():.3f}",
         transform=mixed.transAxes,
         ha="center",
         color=style.COLOURS["grey"],
     )
-    pure.set_ylabel("class share")
-    pure.set(yscale="log", ylim=(0.004, 1.3))
-    mixed.tick_params(labelleft=False)
 
     reward.axhline(
         float(results["top_reward"]), color=style.COLOURS["grey"], linestyle=":", linewidth=0.9
@@ -96,46 +98,98 @@ def draw(results: Results) -> Figure:
         r"largest $r$",
         (0.0, float(results["top_reward"])),
         xycoords=("axes fraction", "data"),
-        xytext=(3, -8),
+        xytext=(3, -9),
         textcoords="offset points",
         color=style.COLOURS["grey"],
     )
-    reward.text(
-        0.97,
-        0.55,
-        f"classifier's held-out\naccuracy {float(results['accuracy']):.3f}",
-        transform=reward.transAxes,
-        ha="right",
-        color=style.COLOURS["grey"],
-    )
     reward.legend(loc="lower right")
-    style.label_panel(reward, "c", rf"$\gamma$ = {float(results['gamma']):g}, $K$ = {K}")
-    reward.set_ylabel(r"mean reward $E[r]$ [log-odds of choice]")
-    for axes in (pure, mixed, reward):
-        axes.set_xscale("symlog", linthresh=1, linscale=0.4)
-        axes.set_xlim(0, last)
-        axes.set_xlabel(r"round $t$")
+    style.label_panel(
+        reward,
+        "c",
+        rf"$\gamma$ = {float(results['gamma']):g}, $K$ = {K}, "
+        f"held-out accuracy {float(results['accuracy']):.3f}",
+    )
+    reward.set_ylabel("mean reward $E[r]$\n[log-odds of choice]")
+    reward.set_xscale("symlog", linthresh=1, linscale=0.4)
+    reward.xaxis.set_major_formatter(style.PLAIN)
+    reward.set_xlim(0, last)
+    reward.set_xlabel(r"round $t$")
     return figure
 
 
-def _draw_shares(axes: Axes, shares: np.ndarray) -> None:
-    """One line for each class, marked by its digit so that no colour is needed to read it."""
+def _look(digit: int) -> dict[str, str]:
+    """Colour and dash of a class; the digit itself, beside its line, is what tells it."""
     colours = ("blue", "vermilion", "green", "orange", "purple", "sky", "black", "grey")
-    last = len(shares) - 1
+    return {
+        "color": style.COLOURS[colours[digit % len(colours)]],
+        "linestyle": "-" if digit < len(colours) else "--",
+    }
+
+
+def _draw_shares(axes: Axes, shares: np.ndarray) -> None:
+    """One line for each class, on the scale that both panels have."""
     axes.axhline(1 / shares.shape[1], color=style.COLOURS["grey"], linestyle=":", linewidth=0.9)
     for digit in range(shares.shape[1]):
-        # Each class has rounds of its own for its marks, so that marks on nearby lines keep apart.
-        exponents = np.arange(0.1 * digit, math.log10(max(last, 1)), 1.5)
-        marks = np.unique(np.round(10**exponents).astype(int))
+        axes.plot(shares[:, digit], linewidth=0.9, **_look(digit))
+    axes.set(yscale="log", ylim=SHARES_SHOWN)
+    axes.yaxis.set_major_formatter(style.PLAIN)
+
+
+def _label_beside_lines(axes: Axes, shares: np.ndarray) -> None:
+    """A digit beside each line, where the other lines and their digits are farthest."""
+    rounds = np.unique(np.geomspace(1, len(shares) - 1, 200).astype(int))
+    low, high = np.log(SHARES_SHOWN)
+    # Inches on the page, near enough to compare distances: rounds 1 to the last, and the shares.
+    width, height = 2.2, 1.4
+    across = width * np.log(rounds) / math.log(rounds[-1])
+    up = height * (np.log(np.maximum(shares[rounds].T, 1e-300)) - low) / (high - low)
+    lines = np.stack([np.broadcast_to(across, up.shape), up], axis=-1)
+    along = np.gradient(lines, axis=1)
+    normal = np.stack([-along[..., 1], along[..., 0]], axis=-1)
+    normal *= 0.075 / np.linalg.norm(normal, axis=-1, keepdims=True)
+    places = np.concatenate([lines + normal, lines - normal], axis=1)
+    edge = np.minimum(places, [width, height] - places).min(axis=-1)
+    taken = np.empty((0, 1, 2))
+    for digit in range(shares.shape[1]):
+        others = np.delete(lines, digit, axis=0).reshape(-1, 2)
+        gaps = np.linalg.norm(places[digit][:, None] - others, axis=2).min(axis=1)
+        apart = (np.linalg.norm(places[digit] - taken, axis=2) > 0.15).all(axis=0)
+        best = places[digit][np.where((edge[digit] > 0.08) & apart, gaps, -1).argmax()]
+        taken = np.append(taken, best[None, None], axis=0)
+        axes.text(
+            math.exp(best[0] / width * math.log(rounds[-1])),
+            math.exp(low + best[1] / height * (high - low)),
+            str(digit),
+            color=_look(digit)["color"],
+            weight="bold",
+            ha="center",
+            va="center_baseline",
+        )
+
+
+def _label_in_margin(axes: Axes, final: np.ndarray) -> None:
+    """Digits in the order of the last shares, spread beside the panel, each led to its line."""
+    low, high = np.log(SHARES_SHOWN)
+    heights = (np.log(final) - low) / (high - low)
+    places = heights.mean() + np.linspace(-0.36, 0.36, len(final))
+    for place, digit in zip(places, final.argsort(), strict=True):
+        colour = _look(int(digit))["color"]
         axes.plot(
-            shares[:, digit],
-            color=style.COLOURS[colours[digit % len(colours)]],
-            linewidth=0.8,
-            linestyle="-" if digit < len(colours) else "--",
-            marker=f"${digit}$",
-            markersize=4.5,
-            markeredgewidth=0.3,
-            markevery=list(marks),
+            [1.0, 1.06],
+            [heights[digit], place],
+            transform=axes.transAxes,
+            clip_on=False,
+            color=colour,
+            linewidth=0.5,
+        )
+        axes.text(
+            1.07,
+            place,
+            str(digit),
+            transform=axes.transAxes,
+            color=colour,
+            weight="bold",
+            va="center_baseline",
         )
 
 

@@ -18,10 +18,12 @@ from theory.rewards import ClippedDistance
 
 
 def draw(results: Results) -> Figure:
-    """Five panels in each row."""
+    """Four panels in each row."""
     return iterates.draw(
         results,
-        height=3.25,
+        shown=(0, 1, 3, 8),
+        height=3.6,
+        map_height=2.25,
         xticks=[-5, 0, 5],
         yticks=[-5, 0, 5],
         share="best mode",
@@ -37,7 +39,7 @@ FIGURE = PaperFigure(
         reward=ClippedDistance(gamma=2.0, centre=(5.0, 0.0), radius=0.5),
         K=2,
         lam=1.0,
-        rounds=(0, 1, 2, 4, 8),
+        rounds=8,
         side=200,
     ),
     compute=iterates.compute,

@@ -19,10 +19,12 @@ from theory.rewards import ClippedDistance
 
 
 def draw(results: Results) -> Figure:
-    """Six panels in each row."""
+    """Four panels in each row."""
     return iterates.draw(
         results,
-        height=2.2,
+        shown=(0, 1, 3, 5),
+        height=3.2,
+        map_height=1.85,
         xticks=[-1, 0, 1, 2],
         yticks=[0, 1],
         share="upper moon",
@@ -38,7 +40,7 @@ FIGURE = PaperFigure(
         reward=ClippedDistance(gamma=10.0, centre=(0.0, 1.0), radius=0.2),
         K=2,
         lam=1.0,
-        rounds=(0, 1, 2, 3, 4, 5),
+        rounds=5,
         side=200,
     ),
     compute=iterates.compute,

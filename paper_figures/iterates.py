@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
@@ -28,21 +29,21 @@ DECADES = 4
 
 @dataclass(frozen=True)
 class Parameters:
-    """Data set, reward, comparisons K, synthetic-to-real ratio, rounds shown, cells per axis."""
+    """Data set, reward, comparisons K, synthetic-to-real ratio, rounds, cells per axis."""
 
     data: GaussianMixture | TwoMoons
     reward: ClippedDistance
     K: int
     lam: float
-    rounds: tuple[int, ...]
+    rounds: int
     side: int
 
 
 def compute(parameters: Parameters) -> Results:
-    """Densities of both loops at the rounds shown, and statistics of every round up to the last.
+    """Densities of both loops and their statistics, for every round from 0 to the last.
 
-    ``pure`` and ``mixed`` have shape (rounds shown, side, side); the expected rewards (rounds + 1,)
-    and the shares of the groups (rounds + 1, groups) start at round 0.
+    ``pure`` and ``mixed`` have shape (rounds + 1, side, side), the expected rewards (rounds + 1,),
+    the shares of the groups (rounds + 1, groups).
     """
     axes = parameters.data.grid(parameters.side)
     law = Law.from_density(parameters.data.density, parameters.reward, axes, normalise=True)
@@ -50,15 +51,14 @@ def compute(parameters: Parameters) -> Results:
     results: Results = {
         "x": axes[0],
         "y": axes[1],
-        "rounds": np.array(parameters.rounds),
         "lam": np.array(parameters.lam),
         "K": np.array(parameters.K),
         "centre": np.array(parameters.reward.centre),
         "radius": np.array(parameters.reward.radius),
     }
     for name, lam in (("pure", math.inf), ("mixed", parameters.lam)):
-        trajectory = RetrainingLoop(law, parameters.K, lam).run(max(parameters.rounds))
-        results[name] = np.stack([trajectory.laws[t].density() for t in parameters.rounds])
+        trajectory = RetrainingLoop(law, parameters.K, lam).run(parameters.rounds)
+        results[name] = np.stack([p.density() for p in trajectory.laws])
         results[f"{name}_reward"] = np.asarray(trajectory.expected_reward)
         results[f"{name}_shares"] = trajectory.shares(labels)[1]
     return results
@@ -67,39 +67,35 @@ def compute(parameters: Parameters) -> Results:
 def draw(
     results: Results,
     *,
+    shown: Sequence[int],
     height: float,
+    map_height: float,
     xticks: Sequence[float],
     yticks: Sequence[float],
     share: str,
 ) -> Figure:
-    """Pure row above mixed row, one logarithmic colour scale for all panels.
+    """Pure row above mixed row on one logarithmic colour scale; below, statistics of every round.
 
-    Above each panel: the mean reward, and the share of the favoured group, called ``share``.
-    The dashed circle is the edge of the reward's plateau.
+    ``shown`` are the rounds with a map. The statistics are the share of the favoured group, called
+    ``share``, and the mean reward. The dashed circle is the edge of the reward's plateau. The maps
+    take ``map_height`` of the ``height`` (inches).
     """
-    rounds = results["rounds"]
-    figure = style.new_figure(style.PAGE, height, images=True)
-    panels = figure.subplots(2, len(rounds), sharex=True, sharey=True, squeeze=False)
-    top = max(results["pure"].max(), results["mixed"].max())
+    figure = style.new_figure(style.COLUMN, height)
+    above, below = figure.subfigures(2, 1, height_ratios=[map_height, height - map_height])
+    panels = above.subplots(2, len(shown), sharex=True, sharey=True, squeeze=False)
+    top = max(results[name][list(shown)].max() for name in ("pure", "mixed"))
     norm = LogNorm(vmin=top * 10.0**-DECADES, vmax=top, clip=True)
     x, y = results["x"], results["y"]
     half_x, half_y = (x[1] - x[0]) / 2, (y[1] - y[0]) / 2
     extent = (x[0] - half_x, x[-1] + half_x, y[0] - half_y, y[-1] + half_y)
-    favoured = results["pure_shares"][-1].argmax()
     for row, name in enumerate(("pure", "mixed")):
-        for column, t in enumerate(rounds):
-            axes = panels[row, column]
+        for axes, t in zip(panels[row], shown, strict=True):
             image = axes.imshow(
-                np.maximum(results[name][column].T, norm.vmin),
+                np.maximum(results[name][t].T, norm.vmin),
                 origin="lower",
                 extent=extent,
                 norm=norm,
             )
-            note = (
-                rf"$E[r]$ = {_minus(results[f'{name}_reward'][t])}" + "\n"
-                f"{share} {results[f'{name}_shares'][t, favoured]:.2f}"
-            )
-            axes.set_title(rf"$\bf{{t={t}}}$" + "\n" + note if row == 0 else note, fontsize=7)
             axes.add_patch(
                 Circle(
                     tuple(results["centre"]),
@@ -112,22 +108,44 @@ def draw(
             )
             axes.set_xticks(xticks)
             axes.set_yticks(yticks)
-            if row == 1:
+            if row == 0:
+                axes.set_title(rf"$t$ = {t}")
+            else:
                 axes.set_xlabel(r"$x_1$ [length]")
-    lam = float(results["lam"])
-    panels[0, 0].set_ylabel(f"pure, $K$ = {int(results['K'])}\n" + r"$x_2$ [length]")
-    panels[1, 0].set_ylabel(rf"mixed, $\lambda$ = {lam:g}" + "\n" + r"$x_2$ [length]")
-    figure.colorbar(
+        panels[row, 0].set_ylabel(name)
+    above.supylabel(r"$x_2$ [length]", y=0.66, fontsize=7)  # beside the maps, not the scale
+    above.colorbar(
         image,
         ax=panels,
+        orientation="horizontal",
         aspect=40,
-        pad=0.01,
+        pad=0.04,
         extend="min",
+        format=style.PLAIN,
         label="density [per unit area]",
     )
+    statistics = below.subplots(1, 2, sharex=True)
+    _draw_statistics(statistics, results, share)
+    below.legend(*statistics[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
 
 
-def _minus(value: float) -> str:
-    """Two decimals, with a typographic minus sign."""
-    return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
+def _draw_statistics(panels: Sequence[Axes], results: Results, share: str) -> None:
+    """Share of the favoured group and mean reward against the round, pure and mixed."""
+    shares, rewards = panels
+    favoured = results["pure_shares"][-1].argmax()
+    lam, K = float(results["lam"]), int(results["K"])
+    for name, label, look, colour in (
+        ("pure", f"pure, $K$ = {K}", "o-", "vermilion"),
+        ("mixed", rf"mixed, $\lambda$ = {lam:g}", "s--", "blue"),
+    ):
+        looks = {"color": style.COLOURS[colour], "markersize": 3, "markerfacecolor": "white"}
+        shares.plot(results[f"{name}_shares"][:, favoured], look, label=label, **looks)
+        rewards.plot(results[f"{name}_reward"], look, **looks)
+    shares.set(ylim=(0, 1.05), yticks=[0, 0.5, 1])
+    shares.set_ylabel(f"share of\n{share}")
+    rewards.set_yticks([-10, -5, 0])
+    rewards.set_ylabel("mean reward\n$E[r]$ [log-odds]")
+    for axes in panels:
+        axes.set_xlabel(r"round $t$")
+        axes.set_xticks(range(len(results["pure_reward"])))

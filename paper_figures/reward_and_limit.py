@@ -55,26 +55,26 @@ def compute(parameters: Parameters) -> Results:
 
 
 def draw(results: Results) -> Figure:
-    """Three panels in a row, with the edge of the plateau on each."""
-    figure = style.new_figure(style.PAGE, 2.95, images=True)
+    """Three panels in a row, each above its scale, with the edge of the plateau on each.
+
+    The level lines of the reward are also drawn on its scale, which says what they are worth.
+    """
+    figure = style.new_figure(style.COLUMN, 1.9, images=True)
     panels = figure.subplots(1, 3, sharex=True, sharey=True)
     x, y = results["x"], results["y"]
     extent = _extent(x, y)
-    gamma = float(results["gamma"])
-    titles = (
-        rf"reward, $\gamma$ = {gamma:g}; lines every {LEVEL_STEP}",
-        r"starting density $p_0$",
-        r"predicted limit $p^*$",
-    )
-    bars = (r"$r(x)$ [log-odds of choice]", "density [per unit area]", "density [per unit area]")
-    for axes, field, letter, title, bar in zip(
-        panels, ("reward", "start", "limit"), "abc", titles, bars, strict=True
+    titles = (r"reward $r$", r"start $p_0$", r"limit $p^*$")
+    bars = ("[log-odds of choice]", "density [1/area]", "density [1/area]")
+    ticks = ([-20, -10, 0], [0, 0.03, 0.06], [0, 0.2, 0.4])
+    for axes, field, letter, title, bar, marks in zip(
+        panels, ("reward", "start", "limit"), "abc", titles, bars, ticks, strict=True
     ):
         image = axes.imshow(
             results[field].T,
             origin="lower",
             extent=extent,
             cmap="cividis" if field == "reward" else "viridis",
+            vmin=None if field == "reward" else 0,
         )
         rim = Circle(
             tuple(results["centre"]),
@@ -85,21 +85,33 @@ def draw(results: Results) -> Figure:
             linestyle="--",
         )
         axes.add_patch(rim)
-        figure.colorbar(image, ax=axes, orientation="horizontal", aspect=28, shrink=0.9, label=bar)
+        scale = figure.colorbar(
+            image, ax=axes, orientation="horizontal", aspect=14, pad=0.03, label=bar
+        )
+        scale.set_ticks(
+            marks, labels=[f"{mark:g}".replace("-", "\N{MINUS SIGN}") for mark in marks]
+        )
+        if field == "reward":
+            lowest = math.floor(float(results["reward"].min()) / LEVEL_STEP)
+            lines = axes.contour(
+                x,
+                y,
+                results["reward"].T,
+                levels=LEVEL_STEP * np.arange(lowest, 0),
+                colors="white",
+                linewidths=0.5,
+                linestyles="solid",
+            )
+            scale.add_lines(lines)
         style.label_panel(axes, letter, title)
         axes.set_xlabel(r"$x_1$ [length]")
         axes.set_xticks([-5, 0, 5])
         axes.set_yticks([-5, 0, 5])
-    lowest = math.floor(float(results["reward"].min()) / LEVEL_STEP)
-    levels = LEVEL_STEP * np.arange(lowest, 0)
-    panels[0].contour(
-        x, y, results["reward"].T, levels=levels, colors="white", linewidths=0.5, linestyles="solid"
-    )
     panels[0].set_ylabel(r"$x_2$ [length]")
     panels[2].text(
-        0.03,
-        0.03,
-        rf"$P_0$(plateau) = {float(results['plateau_mass']):.3f}",
+        0.05,
+        0.05,
+        f"$P_0$(disc)\n= {float(results['plateau_mass']):.3f}",
         transform=panels[2].transAxes,
         color="white",
     )

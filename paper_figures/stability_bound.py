@@ -76,11 +76,11 @@ def _bounds(bound, lam: np.ndarray, Ks: np.ndarray) -> np.ndarray:
 
 
 def draw(results: Results) -> Figure:
-    """One panel for each K, the threshold at its right edge."""
+    r"""One panel for each K, on a common scale of :math:`\lambda(K-1)` with the threshold at 1."""
     Ks = results["K"]
-    figure = style.new_figure(style.PAGE, 2.45)
-    panels = figure.subplots(1, len(Ks), sharey=True, squeeze=False)[0]
-    looks = (("green", "^"), ("purple", "s"), ("blue", "o"), ("orange", "D"))
+    figure = style.new_figure(style.COLUMN, 4.8)
+    panels = figure.subplots(len(Ks), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    looks = (("green", "^", 3.5), ("purple", "s", 5.0), ("blue", "o", 3.0), ("orange", "D", 2.5))
     for axes, K, letter, lam, curve, paper, sharp, measured in zip(
         panels,
         Ks,
@@ -92,39 +92,44 @@ def draw(results: Results) -> Figure:
         results["measured"],
         strict=False,
     ):
-        threshold = 1 / (int(K) - 1)
         axes.plot(
-            curve, paper, "--", color=style.COLOURS["vermilion"], label="bound of Theorem 2.4"
+            curve * (K - 1),
+            paper,
+            "--",
+            color=style.COLOURS["vermilion"],
+            label="bound of Theorem 2.4",
         )
-        axes.plot(curve, sharp, "-", color=style.COLOURS["black"], label="sharp bound")
+        axes.plot(curve * (K - 1), sharp, "-", color=style.COLOURS["black"], label="sharp bound")
         axes.axvline(
-            threshold,
-            color=style.COLOURS["grey"],
-            linestyle=":",
-            linewidth=0.9,
-            label=r"threshold $\lambda = 1/(K-1)$",
+            1, color=style.COLOURS["grey"], linestyle=":", linewidth=0.9, label="threshold"
         )
-        for reach, values, (colour, marker) in zip(
+        for reach, values, (colour, marker, size) in zip(
             results["ranges"], measured.T, looks, strict=False
         ):
             axes.plot(
-                lam,
+                lam * (K - 1),
                 values,
                 marker,
                 color=style.COLOURS[colour],
                 markerfacecolor="none",
-                label=f"measured, reward range $R$ = {reach:g}",
+                markersize=size,
+                label=f"measured, reward range {reach:g}",
             )
-        axes.set_xlim(0, 1.08 * threshold)
         axes.set_yscale("log")
         axes.set_ylim(2e-6, 20)
-        axes.set_xlabel(r"synthetic-to-real ratio $\lambda$")
+        axes.set_yticks([1e-5, 1e-3, 1e-1, 10], labels=["0.00001", "0.001", "0.1", "10"])
         style.label_panel(
-            axes, letter, rf"$K$ = {K}, threshold $\lambda$ = {'1' if K == 2 else f'1/{K - 1}'}"
+            axes, letter, rf"$K$ = {K}, threshold at $\lambda$ = {'1' if K == 2 else f'1/{K - 1}'}"
         )
-    panels[0].set_ylabel(r"$D_{\mathrm{KL}}(p_t\|p_{\mathrm{ref}})$ [nats]")
+    panels[-1].set_xlim(0, 1.05)
+    panels[-1].set_xlabel(r"synthetic-to-real ratio in units of the threshold, $\lambda(K-1)$")
+    figure.supylabel(
+        r"$D_{\mathrm{KL}}(p_t\|p_{\mathrm{ref}})$ [nats]; "
+        f"measured: largest of rounds 1 to {int(results['rounds'])}",
+        fontsize=7,
+    )
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure
 
 

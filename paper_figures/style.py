@@ -1,9 +1,9 @@
 """The look of every figure, in one place: sizes, fonts, colours, and how files are written.
 
-Widths are those of a two-column page, in inches; fonts are drawn at the size they are printed,
-never below 7 pt. Colours are the Okabe-Ito palette, which colour-blind readers can tell apart, and
-always go together with a marker or a line style so that a grey print still works. Maps are
-``viridis`` and ``cividis``, whose lightness is monotone.
+Every figure is one column wide, so that it can be placed without scaling: fonts are drawn at the
+size they are printed, 7 pt. Colours are the Okabe-Ito palette, which colour-blind readers can tell
+apart, and always go together with a marker or a line style so that a grey print still works. Maps
+are ``viridis`` and ``cividis``, whose lightness is monotone.
 """
 
 from __future__ import annotations
@@ -19,13 +19,16 @@ from matplotlib.figure import Figure
 
 from paper_figures.results import write_atomically
 
-__all__ = ["COLOURS", "FORMATS", "PAGE", "label_panel", "new_figure", "rc", "save"]
+__all__ = ["COLOURS", "COLUMN", "FORMATS", "PLAIN", "label_panel", "new_figure", "rc", "save"]
 
-PAGE = 6.75
-"""Width of both columns, inches."""
+COLUMN = 3.4
+"""Width of one column of a two-column page, inches."""
 
 FORMATS = ("pdf", "png")
 """File formats written for every figure."""
+
+PLAIN = "{x:g}"
+"""Tick labels of a logarithmic scale as plain numbers: exponents would be printed below 6 pt."""
 
 COLOURS = {
     "black": "#000000",
@@ -42,9 +45,9 @@ COLOURS = {
 
 _RC: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # ships with matplotlib: the same glyphs on every machine
-    "font.size": 7.5,
-    "axes.titlesize": 7.5,
-    "axes.labelsize": 7.5,
+    "font.size": 7,
+    "axes.titlesize": 7,
+    "axes.labelsize": 7,
     "xtick.labelsize": 7,
     "ytick.labelsize": 7,
     "legend.fontsize": 7,
