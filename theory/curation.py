@@ -25,7 +25,8 @@ from theory.validation import FloatArray, check_candidates
 
 Method = Literal["auto", "enumeration", "quadrature"]
 
-# "auto" enumerates an exact law up to this many terms over all atoms: about a second.
+# "auto" enumerates an exact law up to this many terms over all atoms: about a second while masses
+# and weights have a few digits, more when they are long.
 AUTO_ENUMERATION_TERMS = 1_000_000
 
 
@@ -81,7 +82,8 @@ def log_curation_factor(law: Law, K: float) -> FloatArray:
     r"""Natural logarithm of the curation factors, shape (n,), float64, by quadrature.
 
     Accurate to about 1e-14 relative to :math:`\max(1, |\log H|)`, also where H underflows, and
-    scaled on the nodes so that :math:`\sum_i p_iH_i = 1` to rounding.
+    scaled on the nodes so that :math:`\sum_i p_iH_i = 1` to rounding. Atoms of mass below
+    :math:`e^{-745}` have a factor like any other, and count as rivals of none.
     """
     K = check_candidates(K)
     if K == 1:
@@ -91,13 +93,20 @@ def log_curation_factor(law: Law, K: float) -> FloatArray:
         return rewards - log_total(log_p + rewards)
     finite = np.isfinite(rewards)
     if finite.all():
-        return _log_factor_of_finite(rewards, log_p, int(K), 0.0)
-    log_q = float(log_total(log_p[~finite])) if (log_p[~finite] > -np.inf).any() else -np.inf
+        return _log_factor_of_finite(rewards, log_p, int(K), -math.inf)
+    kept = math.exp(log_total(log_p[finite]))
+    missing = float(np.exp(log_p[~finite]).sum())
+    # Whichever of the two is small is known to its own rounding.
+    log_missing = math.log1p(-kept) if kept < 0.5 else _log(missing)
     factors = np.empty(len(law))
     # A candidate of reward -inf is kept, with probability 1/K, only when all its rivals have it.
-    factors[~finite] = (K - 1) * log_q
-    factors[finite] = _log_factor_of_finite(rewards[finite], log_p[finite], int(K), math.exp(log_q))
+    factors[~finite] = (K - 1) * log_missing
+    factors[finite] = _log_factor_of_finite(rewards[finite], log_p[finite], int(K), log_missing)
     return factors
+
+
+def _log(number: float) -> float:
+    return math.log(number) if number > 0 else -math.inf
 
 
 def curate(law: Law, K: float) -> Law:
@@ -146,15 +155,15 @@ def _float_enumeration(law: Law, K: float) -> FloatArray:
 
 
 def _log_factor_of_finite(
-    rewards: FloatArray, log_probabilities: FloatArray, K: int, missing: float
+    rewards: FloatArray, log_probabilities: FloatArray, K: int, log_missing: float
 ) -> FloatArray:
-    """Log-factors of atoms of finite reward, beside a mass ``missing`` of reward -inf."""
+    """Log-factors of atoms of finite reward, beside atoms of reward -inf."""
     with one_blas_thread():
         grid = RewardGrid(rewards)
         masses = grid.deposit(log_probabilities, ONE_ROUND_TERMS)
-        masses *= (1 - missing) / masses.sum()  # K - 1 rivals would multiply an error in the mass
-        log_factor = NodeSolver(grid, K).log_factor(masses, missing)
+        log_factor = NodeSolver(grid, K).log_factor(masses, math.exp(log_missing))
         with np.errstate(under="ignore"):
             kept = float((masses * np.exp(log_factor)).sum())
-        log_factor -= math.log(kept / (1 - missing**K))  # all but groups at -inf keep a finite one
+        # Every group keeps a finite reward but those that have none.
+        log_factor -= math.log(kept / -math.expm1(K * log_missing))
         return grid.at_atoms(log_factor, ONE_ROUND_TERMS)

@@ -7,7 +7,8 @@ law kept at the atoms and :math:`a_t, b_t` are functions of the reward alone:
           b_{t+1} = \frac{\lambda}{1+\lambda}\, b_t H_t, \qquad a_T = 0,\ b_T = 1.
 
 They are smooth, so a round costs one integral on a few hundred nodes. As rounds accumulate
-:math:`b_t` steepens like :math:`e^{-(t-T)u}`; as soon as the coarse cells stop resolving it the
+:math:`b_t` steepens, at most like :math:`e^{-(t-T)u}`; before the cells stop resolving that, after
+``MOST_ROUNDS`` rounds or when rounding would be amplified more than ``AMPLIFICATION`` times, the
 law is formed at the atoms and deposited anew (T := t). Atoms of reward :math:`-\infty` share one
 more value of a and b.
 """
@@ -24,9 +25,9 @@ from theory.law import Law
 from theory.quadrature import MOST_ROUNDS, NodeSolver, RewardGrid
 from theory.validation import FloatArray
 
-# The nodes hold a and b until the last Chebyshev coefficients of one of them pass this level: the
-# interpolation error of the masses stays of the order of rounding.
-RESOLUTION = 2e-15
+# A few roundings of 1e-16 times this are what a law's masses may lose between two deposits. A law
+# that is uniform in the reward near its top stays below for MOST_ROUNDS, at 45/2.
+AMPLIFICATION = 25.0
 
 
 class Plan:
@@ -138,23 +139,23 @@ class Iteration:
         self._log_scale += math.log(synthetic) if synthetic > 0 else -math.inf
         self.step += 1
         self._update_masses()
-        if not self._resolved():
+        worn = self.step - self.anchor_step == MOST_ROUNDS
+        if worn or self._amplification() > AMPLIFICATION:
             self._anchor_at(self.log_probabilities())
 
-    def _resolved(self) -> bool:
-        """Whether the cells still resolve a and b, to rounding: b is held as its logarithm, so its
-        rounding grows with that."""
-        grid = self.plan.grid
-        if self.step - self.anchor_step >= MOST_ROUNDS:
-            return False
-        if self._log_scale > -math.inf:
-            largest = self._log_b.max(axis=1, keepdims=True)
-            rounding = np.finfo(np.float64).eps * np.abs(self._log_b).max(axis=1)
-            with np.errstate(under="ignore"):
-                tail = grid.tail(np.exp(self._log_b - largest))
-            if (tail > RESOLUTION + rounding).any():
-                return False
-        return self.plan.reference_masses is None or bool((grid.tail(self._a) <= RESOLUTION).all())
+    def _amplification(self) -> float:
+        """How much larger a cell's rounding is than the law that is left of it, over all cells.
+
+        A cell's masses on its nodes carry a rounding of the cell's mass; where b is largest on
+        nodes far from the atoms, that is what a round multiplies most.
+        """
+        with np.errstate(over="ignore"):
+            factors = np.exp(self._log_b.max(axis=1) + self._log_scale)
+        total = float((np.abs(self._anchor_masses.sum(axis=1)) * factors).sum())
+        if self.plan.reference_masses is not None:
+            cells = np.abs(self.plan.reference_masses.sum(axis=1))
+            total += float((cells * self._a.max(axis=1)).sum())
+        return total
 
     def log_probabilities(self) -> FloatArray:
         """Log-probabilities at the atoms, shape (n,), normalised to rounding."""
@@ -210,10 +211,19 @@ class Iteration:
         reward_variance = float((self.masses * (depth - drop) ** 2).sum())
         return weight, weight_variance, self.plan.top - drop, reward_variance
 
+    def factor_at(self, atoms: NDArray[np.intp]) -> float:
+        """Curation factor of the last round at atoms that share one finite reward."""
+        row, cell = self._place(atoms)
+        return float(row @ self.factor[cell])
+
+    def _place(self, atoms: NDArray[np.intp]) -> tuple[FloatArray, int]:
+        plan = self.plan
+        return plan.grid.interpolation(float(plan.top - plan.rewards[atoms[0]]))
+
     def mass_at(self, atoms: NDArray[np.intp]) -> float:
         """Mass of atoms that share one finite reward, given by their indices."""
         plan = self.plan
-        row, cell = plan.grid.interpolation(float(plan.top - plan.rewards[atoms[0]]))
+        row, cell = self._place(atoms)
         anchor = float(np.exp(self.anchor[atoms]).sum())
         mass = anchor * math.exp(float(row @ self._log_b[cell]) + self._log_scale)
         if plan.reference_masses is not None:

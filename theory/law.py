@@ -26,7 +26,13 @@ from typing import Any
 
 import numpy as np
 
-from theory.validation import TOTAL_MASS_TOLERANCE, FloatArray, float_vector, refuse_first
+from theory.validation import (
+    TOTAL_MASS_TOLERANCE,
+    FloatArray,
+    float_vector,
+    fraction,
+    refuse_first,
+)
 
 PointFunction = Callable[[FloatArray], Any]
 
@@ -36,8 +42,8 @@ class Law:
 
     Finite laws are given directly; densities become laws by their cell masses on a grid
     (:meth:`from_density`), so that every sum over atoms is an integral; samples become their
-    empirical law (:meth:`from_samples`). Laws are immutable, and keep **log-probabilities**: an
-    atom of mass :math:`e^{-2000}` is an atom like any other.
+    empirical law (:meth:`from_samples`). Arrays are read-only. Laws keep **log-probabilities**: an
+    atom of mass :math:`e^{-2000}` keeps its mass and its factor.
 
     Parameters
     ----------
@@ -157,8 +163,8 @@ class Law:
                 atoms=atoms,
             )
             return law
-        p = [Fraction(entry) for entry in probability_list]
-        w = [Fraction(entry) for entry in weight_list]
+        p = [fraction(entry) for entry in probability_list]
+        w = [fraction(entry) for entry in weight_list]
         for name, numbers in (("probabilities", p), ("weights", w)):
             refuse_first(
                 np.array([number < 0 for number in numbers]), numbers, name, "is negative."
@@ -191,8 +197,9 @@ class Law:
     ) -> Law:
         r"""A one- or two-dimensional density as the law of its cell masses on a grid.
 
-        Cell i is the box of points nearer to coordinate :math:`x_i` than to any other; its mass
-        is density(x_i) times its volume, so sums over atoms are midpoint-rule integrals.
+        Cell i reaches half-way to the coordinates beside :math:`x_i`, end cells as far outwards as
+        inwards; its mass is density(x_i) times its volume, so sums over atoms are integrals by the
+        midpoint rule (by a first-order rule where the spacing jumps).
 
         Parameters
         ----------

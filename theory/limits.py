@@ -77,18 +77,17 @@ def top_level(law: Law) -> Any:
 
 
 def has_plateau(law: Law, top: Any) -> bool:
-    """Whether the top level set of a density contains a cell with all its neighbours, and no larger
+    """Whether a charged top cell of a density has neighbours of its own reward only, and no larger
     reward is declared."""
-    if law.top_reward > law.rewards[top][0]:
+    level = law.rewards[top][0]
+    if law.top_reward > level:
         return False
-    interior = np.asarray(top).reshape(law.shape)
-    for axis in range(interior.ndim):
-        padded = np.pad(
-            interior, [(1, 1) if a == axis else (0, 0) for a in range(interior.ndim)], mode="edge"
-        )
-        size = interior.shape[axis]
+    interior = (law.rewards == level).reshape(law.shape)
+    for axis, size in enumerate(interior.shape):
+        margins = [(1, 1) if other == axis else (0, 0) for other in range(interior.ndim)]
+        padded = np.pad(interior, margins, mode="edge")  # the grid's edge is no neighbour
         interior = interior & padded.take(range(size), axis) & padded.take(range(2, size + 2), axis)
-    return bool(interior.any())
+    return bool((interior.ravel() & top).any())
 
 
 def tilt(law: Law, t: float) -> Law:
@@ -116,7 +115,9 @@ def tilt(law: Law, t: float) -> Law:
         return law.with_probabilities(masses, normalise=True)
     if t == 0:
         return law
-    return law.reweighted(t * law.rewards)
+    if not np.isfinite(t * np.ptp(law.rewards[np.isfinite(law.rewards)])):
+        raise ValueError(f"t = {t} times the range of the rewards overflows: take a smaller t.")
+    return law.reweighted(t * (law.rewards - law.top_reward))
 
 
 def decay_rate(law: Law, K: float) -> float:
@@ -199,8 +200,9 @@ def mixed_limit(
     midpoint rule at the singularity, O(h) in two dimensions: use a grid that is finer there.
 
     Finite K is iterated on the reward grid until what is left of the geometric approach of the
-    curation factor H, estimated from its last two changes, is below ``tolerance`` relative to its
-    largest value.
+    curation factor H is estimated below ``tolerance``, relative to its largest value. The estimate
+    takes the slower of the last two changes' ratio and :math:`\lambda H(r^*)/(1+\lambda)`, the
+    growth of the top atom beside its share of real data, which must be below 1.
 
     Parameters
     ----------
@@ -235,6 +237,8 @@ def mixed_limit(
     K, ratio = check_candidates(K), float(check_ratio(lam))
     if math.isinf(ratio):
         raise ValueError("lam is infinite: the loop without real data ends in pure_limit(law).")
+    if not 0 < tolerance < math.inf:
+        raise ValueError(f"tolerance = {tolerance} is not a positive number.")
     if math.isinf(K):
         return _kingman(law, ratio)
     return _iterated(law, ratio, int(K), tolerance, progress)
@@ -247,12 +251,11 @@ def _kingman(law: Law, lam: float) -> MixedLimit:
     regular = (p > 0) & ~(top & (depth <= 0)) if peaked else p > 0
     masses, depth = p[regular], depth[regular]
 
-    def integral(rise: float) -> float:  # of p_ref / (1 - w/ζ) at log ζ = r* + rise
-        return float((masses / -np.expm1(-depth - rise)).sum())
+    def integral(rise: float) -> float:  # of p_ref w / (ζ - w) at log ζ = r* + rise
+        with np.errstate(over="ignore"):
+            return float((masses / np.expm1(depth + rise)).sum())
 
-    critical = math.inf
-    if peaked:
-        critical = integral(0.0) - 1
+    critical = integral(0.0) if peaked else math.inf
     if lam >= critical:
         rise, condensate = 0.0, 1 - (1 + critical) / (1 + lam)
     else:
@@ -268,18 +271,22 @@ def _kingman(law: Law, lam: float) -> MixedLimit:
 
 
 def _rise(integral: Callable[[float], float], lam: float) -> float:
-    """log ζ - r* > 0 with integral = 1 + λ; the integral falls from I* at 0 to 1 at infinity."""
+    """log ζ - r* > 0 with integral = λ; the integral falls from λ_c at 0 to 0 at infinity."""
     if lam == 0:
         return math.inf
 
     def excess(log_rise: float) -> float:
-        return integral(math.exp(log_rise)) - 1 - lam
+        return integral(math.exp(log_rise)) - lam
 
-    high = 0.0
+    low, high = -690.0, 0.0  # a rise of e^-690 = 1e-300
+    if excess(low) <= 0:
+        raise ValueError(
+            f"lam = {lam:g} cannot be told from infinity beside so small a top atom: "
+            "the loop without real data ends in pure_limit(law)."
+        )
     while excess(high) > 0:
         high += 2.0
-    # Down to a rise of e^-690 = 1e-300: a top atom of mass 1e-290 still moves the root.
-    root: float = brentq(excess, -690.0, high, xtol=1e-14, rtol=1e-15)
+    root: float = brentq(excess, low, high, xtol=1e-14, rtol=1e-15)
     return math.exp(root)
 
 
@@ -287,6 +294,7 @@ def _iterated(
     law: Law, lam: float, K: int, tolerance: float, progress: Callable[[int], None] | None
 ) -> MixedLimit:
     iteration = Iteration(Plan(law, K, lam), law.log_probabilities, 0)
+    top = np.flatnonzero(top_level(law))
     before, change, left = iteration.factor, math.nan, math.inf
     while iteration.step < MAX_ROUNDS:
         with one_blas_thread():
@@ -296,9 +304,12 @@ def _iterated(
         factor = iteration.factor
         last, change = change, float(np.abs(factor - before).max() / factor.max())
         before = factor
-        contraction = change / last if change > 0 else 0.0  # nan, never settled, on round one
+        # At a fixed point p = p_ref / (1 + λ - λH): while λH > 1 + λ at the top, its atom still
+        # grows, however small it is and however little the rest moves.
+        growth = lam * iteration.factor_at(top) / (1 + lam)
+        contraction = max(growth, change / last if change > 0 else 0.0)
         left = change * contraction / (1 - contraction) if contraction < 1 else math.inf
-        if left < tolerance or change < ROUNDING:
+        if left < tolerance or (growth < 1 + tolerance and change < ROUNDING):
             limit = law.with_log_probabilities(iteration.log_probabilities())
             return MixedLimit(limit, math.nan, math.nan, math.nan, iteration.step)
     raise ArithmeticError(

@@ -66,6 +66,9 @@ class RetrainingLoop:
         *,
         arithmetic: Arithmetic = "auto",
     ) -> None:
+        for name, law in (("reference", reference), ("initial", initial)):
+            if not isinstance(law, Law) and not (name == "initial" and law is None):
+                raise TypeError(f"the {name} is of type {type(law).__name__}: give a Law.")
         self.K = check_candidates(K)
         self.lam = check_ratio(lam)
         self.reference = reference
@@ -82,6 +85,12 @@ class RetrainingLoop:
                 f"atom {index} has reward {self.initial.rewards[index]} under the initial law and "
                 f"{reference.rewards[index]} under the reference: give the same rewards."
             )
+        if reference.exact_weights != self.initial.exact_weights and (
+            reference.is_exact and self.initial.is_exact
+        ):
+            raise ValueError("the initial law has other exact weights than the reference.")
+        if not _same_coordinates(self.initial, reference):
+            raise ValueError("the initial law has other atom coordinates than the reference.")
         if arithmetic not in ("auto", "exact", "float64"):
             raise ValueError(f'arithmetic = {arithmetic!r} is none of "auto", "exact", "float64".')
         self.arithmetic = arithmetic
@@ -120,3 +129,9 @@ class RetrainingLoop:
             weights
         )
         return steps * math.log(growth) + math.log(bits) <= math.log(AUTO_EXACT_BITS)
+
+
+def _same_coordinates(a: Law, b: Law) -> bool:
+    if a.atoms is None or b.atoms is None:
+        return a.atoms is b.atoms
+    return a.shape == b.shape and np.array_equal(a.atoms, b.atoms)

@@ -43,15 +43,16 @@ NODES = 32  # Chebyshev nodes in a coarse cell: room for factors as steep as e^{
 FINE_PER_COARSE = 256
 FINE = COARSE / FINE_PER_COARSE
 # Powers on a fine cell. One round sees only the kernel and log H: degree 3 errs by (2π 512)^-4.
-# Factors gathered over m rounds are at most as steep as e^{-mu}, m <= MOST_ROUNDS: degree 6 errs by
-# (45/1024)^7 / (2^6 7!) = 1e-15.
+# Factors gathered over m rounds are at most as steep as e^{-mu}: up to m = MOST_ROUNDS, degree 6 on
+# a fine cell errs by (45/1024)^7 / (2^6 7!) = 1e-15, and the last Chebyshev coefficient on a coarse
+# cell is e^{-45/4} I_32(45/4) = 4e-17.
 ONE_ROUND_TERMS = 4
 MANY_ROUNDS_TERMS = 7
 MOST_ROUNDS = 45
 LOWER = -38.0  # e^-38 = 3e-17
 UPPER = 4.0  # exp(-e^4) = 2e-24
 WIDEST = 10_000.0  # its tables take 30 MB
-VANISH = 7.25  # exp(-e^(7.25 - COARSE)) < 1e-300: the kernel is nil beyond
+VANISH = UPPER + COARSE  # likewise exp(-e^4) for every node of a cell
 
 
 def plain_log_factor(
@@ -76,7 +77,7 @@ def plain_log_factor(
             masses = np.exp(log_probabilities[part])
             transform += masses @ np.exp(exponent)
             deficit -= masses @ np.expm1(exponent)
-        log_integrand = y + (K - 1) * _log_transform(transform, deficit)
+        log_integrand = y if K == 1 else y + (K - 1) * _log_transform(transform, deficit)
         factors = np.empty_like(depth)
         for part in blocks:
             terms = log_integrand - np.exp(y - depth[part, None])
@@ -86,9 +87,8 @@ def plain_log_factor(
 
 def _log_transform(transform: FloatArray, deficit: FloatArray) -> FloatArray:
     """log φ, from 1 - φ where φ is near 1 and from φ elsewhere."""
-    tiny = np.finfo(np.float64).tiny
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(deficit < 0.5, np.log1p(-deficit), np.log(np.maximum(transform, tiny)))
+    with np.errstate(invalid="ignore", divide="ignore"):  # φ = 0 has logarithm -inf
+        return np.where(deficit < 0.5, np.log1p(-deficit), np.log(np.maximum(transform, 0.0)))
 
 
 def _chebyshev_points(count: int) -> FloatArray:
@@ -122,9 +122,6 @@ def _transfer(terms: int) -> FloatArray:
 
 
 NODE_OFFSETS = (_chebyshev_points(NODES) + 1) / 2 * COARSE
-_TO_CHEBYSHEV = np.linalg.inv(
-    np.polynomial.chebyshev.chebvander(_chebyshev_points(NODES), NODES - 1)
-)
 
 
 @cache
@@ -240,16 +237,6 @@ class RewardGrid:
         point = np.array([2 * (depth / COARSE - cell) - 1])
         place = int(np.searchsorted(self.coarse_cells, cell))
         return _lagrange(_chebyshev_points(NODES), point)[0], place
-
-    def tail(self, values: FloatArray) -> FloatArray:
-        """Unresolved part, for each cell, of a positive function known on the nodes: its last four
-        Chebyshev coefficients against its largest value in the cell."""
-        largest = np.abs(values).max(axis=1)
-        coefficients = np.abs(values @ _TO_CHEBYSHEV[-4:].T).max(axis=1)
-        tail: FloatArray = np.divide(
-            coefficients, largest, out=np.zeros_like(largest), where=largest > 0
-        )
-        return tail
 
 
 class NodeSolver:

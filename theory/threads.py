@@ -38,6 +38,10 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=min(PARTS, os.cpu_count() or 1))
 
 
+# Threads do not survive a fork; a child process makes its own.
+os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
 def over_parts(size: int, work: Callable[[slice], Result]) -> list[Result]:
     """Apply ``work`` to consecutive slices of ``range(size)``, in threads when it is long."""
     if size < PARALLEL_FROM:

@@ -18,12 +18,19 @@ FloatArray = NDArray[np.float64]
 # leaves room for a vector normalised by plain left-to-right summation.
 TOTAL_MASS_TOLERANCE = 1e-12
 
+LARGEST_RATIO = 1e300
+
+
+def fraction(number: Rational) -> Fraction:
+    """A ``Fraction`` of Python integers, also from NumPy's."""
+    return Fraction(int(number.numerator), int(number.denominator))
+
 
 def check_candidates(K: float) -> float:
     """Return K as an ``int`` at least 1, or ``math.inf``; raise ``ValueError`` otherwise."""
-    if isinstance(K, float) and math.isinf(K) and K > 0:
-        return math.inf
     try:
+        if not isinstance(K, str) and float(K) == math.inf:
+            return math.inf
         whole = None if isinstance(K, str) or not float(K).is_integer() else int(K)
     except (TypeError, ValueError, OverflowError):
         whole = None
@@ -41,7 +48,7 @@ def check_ratio(lam: float | Rational) -> float | Fraction:
     if isinstance(lam, (bool, np.bool_, str)):
         raise ValueError(f"lam = {lam!r} is not a ratio: give a number of at least 0, or math.inf.")
     if isinstance(lam, Rational):
-        value: float | Fraction = Fraction(lam)
+        value: float | Fraction = fraction(lam)
     else:
         try:
             value = float(lam)
@@ -49,6 +56,10 @@ def check_ratio(lam: float | Rational) -> float | Fraction:
             value = math.nan
     if isinstance(value, float) and math.isnan(value):
         raise ValueError(f"lam = {lam!r} is not a ratio: give a number of at least 0, or math.inf.")
+    if LARGEST_RATIO < value < math.inf:
+        raise ValueError(
+            f"lam is above {LARGEST_RATIO:g}: use math.inf for a loop without real data."
+        )
     if value < 0:
         raise ValueError(
             f"lam = {lam!r} is negative: the synthetic-to-real ratio must be at least 0 "

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+import numpy as np
 import pytest
 
 from tests.benchmarks import accuracy_table
@@ -27,6 +30,14 @@ def test_the_binomial_oracle_agrees_with_rationals():
     exact = two_atom_factors(*law.exact_probabilities[:1], *law.exact_weights, 50)
     expected = [log_of_rational(h) for h in exact]
     assert binomial_log_factors(law, 50) == pytest.approx(expected, rel=1e-15)
+
+
+def test_thousands_of_rivals_all_at_the_bottom():
+    """The low atom is kept only among its own: H = e^-1386, from the 2000th power of one mass."""
+    law = Law.from_weights([1, 1], [Fraction(1, 2**1000), 1], normalise=True)
+    K = 1500
+    error = accuracy_table.log_curation_factor(law, K) - binomial_log_factors(law, K)
+    assert np.abs(error).max() < ACCURACY
 
 
 def test_a_wrong_quadrature_fails_the_table(monkeypatch):

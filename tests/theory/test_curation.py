@@ -147,6 +147,22 @@ def test_reward_minus_infinity_is_never_kept_against_a_finite_one():
     assert curation_factor(exact, 2).tolist() == [Fraction(1, 2), Fraction(3, 2)]
 
 
+@pytest.mark.parametrize(("depth", "K"), [(690.0, 2), (700.0, 2), (5000.0, 2), (5000.0, 3)])
+def test_deep_atoms_without_mass_have_their_factor(depth, K):
+    """Among rivals all at the top: H = K w / (w + K - 1)."""
+    factor = log_curation_factor(Law([1.0, 0.0], [0.0, -depth]), K)[1]
+    assert factor == pytest.approx(math.log(K) - depth - math.log(K - 1), rel=1e-14)
+
+
+@pytest.mark.parametrize("kept", [1e-3, 1e-9, 1e-17, 1e-200])
+@pytest.mark.parametrize("K", [2, 1000])
+def test_a_sliver_of_finite_reward_among_minus_infinity(kept, K):
+    """It wins every group it is in: H = (1 - (1-q)^K)/q."""
+    law = Law([1.0, kept], [-math.inf, 0.0], normalise=True)
+    expected = -math.expm1(K * math.log1p(-kept / (1 + kept))) / (kept / (1 + kept))
+    assert curation_factor(law, K)[1] == pytest.approx(expected, rel=1e-13)
+
+
 def test_exact_laws_stay_exact_and_large_ones_do_not_hang():
     small = Law.from_weights([Fraction(1, 2)] * 2, [1, 3])
     assert curate(small, 3).is_exact
@@ -170,6 +186,7 @@ def test_float_enumeration_is_a_second_route():
         (-math.inf, "K = -inf is not"),
         (True, "K = True is not"),
         ("2", "K = '2' is not"),
+        (None, "K = None is not"),
     ],
 )
 def test_bad_K_is_refused_in_one_sentence(K, sentence):

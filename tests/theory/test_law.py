@@ -75,6 +75,13 @@ def test_zero_probability_atoms_do_not_set_the_top_reward():
     assert Law([0.0, 1.0], [5.0, 1.0]).top_reward == 1.0
 
 
+def test_numpy_integers_are_exact_too():
+    law = Law.from_weights([Fraction(1, 2)] * 2, np.array([1, 3]))
+    assert law.is_exact
+    assert law.exact_weights == (1, 3)
+    assert type(law.exact_weights[0].numerator) is int
+
+
 def test_weight_zero_is_reward_minus_infinity():
     assert Law.from_weights([Fraction(1, 2)] * 2, [0, 1]).rewards[0] == -math.inf
 
@@ -83,6 +90,16 @@ def test_normalise_divides_by_the_total():
     assert Law([1, 3], [0, 0], normalise=True).probabilities.tolist() == pytest.approx([0.25, 0.75])
     exact = Law.from_weights([1, 3], [1, 1], normalise=True)
     assert exact.exact_probabilities == (Fraction(1, 4), Fraction(3, 4))
+
+
+def test_rounding_of_the_total_is_divided_out():
+    law = Law([0.5, 0.5 + 8e-13], [0, 0])
+    assert law.probabilities.sum() == pytest.approx(1, abs=1e-15)
+
+
+def test_infinite_values_without_mass_do_not_count():
+    law = Law([0.0, 1.0], [-math.inf, 2.0])
+    assert law.expectation(law.rewards) == 2.0
 
 
 def test_laws_cannot_be_changed_in_place():
@@ -173,4 +190,4 @@ def test_only_grids_have_densities():
     ],
 )
 def test_logarithms_of_rationals_keep_their_accuracy(number, logarithm):
-    assert log_of_rational(number) == pytest.approx(logarithm, rel=1e-15)
+    assert log_of_rational(number) == pytest.approx(logarithm, rel=1e-15, abs=0)

@@ -68,6 +68,28 @@ def test_a_plateau_is_an_atom_and_a_peak_is_none():
     assert pure_limit(line).probabilities[np.abs(x) <= 1].sum() == pytest.approx(1)
 
 
+def test_a_plateau_may_touch_the_edge_of_the_grid():
+    x = np.linspace(0, 1, 11)
+    law = Law.from_density(np.ones(11), np.minimum(x, 0.85), (x,), normalise=True)
+    assert pure_limit(law).probabilities[-2:] == pytest.approx([0.5, 0.5])
+
+
+def test_a_peak_on_a_grid_point_condenses_as_beside_it():
+    """Without ``reward_sup`` the integrals leave out the top cell: O(h), tiny on graded cells."""
+    x = np.sort(np.append(graded(7.0, 200, 1e-4), 0.0))
+    law = Law.from_density(
+        lambda z: np.exp(-(z**2).sum(axis=1) / 2),
+        ClippedDistance(2.0, (0.0, 0.0)),
+        (x, x),
+        normalise=True,
+    )
+    expected = gaussian_peak_critical_ratio(2.0, 1.0)
+    limit = mixed_limit(law, 2 * expected)
+    # Cells 6 % wider from one to the next: the midpoint error of that squared, and the cell at 0.
+    assert limit.critical_ratio == pytest.approx(expected, rel=0.01)
+    assert limit.law.probabilities.max() == pytest.approx(limit.condensate, rel=0.01)
+
+
 def test_without_an_atom_the_weight_still_reaches_its_supremum():
     x = np.linspace(-3, 3, 6001)
     law = Law.from_density(np.exp(-x * x), -np.abs(x), (x,), normalise=True)
@@ -185,6 +207,44 @@ def test_fixed_points_at_finite_K_are_fixed(lam, K):
     assert limit.rounds > 3
     assert math.isnan(limit.zeta)
     assert math.isnan(limit.condensate)
+
+
+@pytest.mark.parametrize("top", [1e-9, 1e-100])
+def test_a_rare_top_atom_is_awaited(top):
+    """It grows for long before it moves anything else; the limit is where it ends."""
+    law = Law([1 - top, top], [-1.0, 0.0])
+    limit = mixed_limit(law, 5.0, K=3)
+    assert limit.law.probabilities == pytest.approx([0.334, 0.666], abs=1e-3)
+    again = (law.probabilities + 5 * curate(limit.law, 3).probabilities) / 6
+    assert again == pytest.approx(limit.law.probabilities, abs=1e-11)
+
+
+def test_a_rare_plateau_of_a_density_is_awaited():
+    x = np.linspace(-8, 8, 1601)
+    law = Law.from_density(np.exp(-x * x / 2), np.where(x > 5, 0.0, -1.0), (x,), normalise=True)
+    run = RetrainingLoop(law, 4, 3.0).run(2000)
+    limit = mixed_limit(law, 3.0, K=4).law
+    assert np.abs(run.laws[2000].probabilities - limit.probabilities).sum() < 1e-11
+
+
+@pytest.mark.parametrize("lam", [1e-14, 1e-10, 1e-3])
+def test_zeta_is_right_for_little_synthetic_data(lam):
+    law = Law([0.5, 0.3, 0.2], [0.0, 1.0, 2.0])
+    limit = mixed_limit(law, lam)
+    mean = limit.law.probabilities @ np.exp(law.rewards)
+    assert mean == pytest.approx(lam * limit.zeta / (1 + lam), rel=1e-12)
+
+
+def test_too_much_synthetic_data_to_tell_is_refused():
+    with pytest.raises(ValueError, match="lam = 1e\\+300 cannot be told from infinity"):
+        mixed_limit(Law([0.5, 0.5], [0.0, 1.0]), 1e300)
+
+
+def test_constant_rewards_are_a_plateau_wherever_the_mass_is():
+    x = np.arange(10.0)
+    law = Law.from_density(np.arange(10) % 2 / 5, np.zeros(10), (x,))
+    assert pure_limit(law).probabilities == pytest.approx(law.probabilities)
+    assert mixed_limit(law, 2.0).condensate == 0
 
 
 def test_a_fixed_point_of_a_plane_at_finite_K():

@@ -182,6 +182,59 @@ def test_reward_minus_infinity_through_a_run():
         assert math.isnan(grid.reward_variance[0])
 
 
+@pytest.mark.parametrize("arithmetic", ["exact", "float64"])
+def test_the_top_of_a_mixed_loop_is_that_of_its_real_data_too(arithmetic):
+    reference = Law.from_weights([HALF, HALF], [1, 3])
+    start = Law.from_weights([Fraction(1), Fraction(0)], [1, 3])
+    run = RetrainingLoop(reference, 2, HALF, initial=start, arithmetic=arithmetic).run(2)
+    assert run.top_mass[0] == 0
+    assert run.top_mass[1] == pytest.approx(1 / 3, rel=1e-13)
+    pure = RetrainingLoop(reference, 2, initial=start, arithmetic=arithmetic).run(2)
+    assert pure.top_mass.astype(float) == pytest.approx([1, 1, 1])
+
+
+@pytest.mark.parametrize(("K", "lam"), [(2, math.inf), (1000, math.inf), (1000, 5.0)])
+def test_thousands_of_rounds_stay_normalised(K, lam):
+    rng = np.random.default_rng(4)
+    law = Law(rng.dirichlet(np.ones(300)), rng.uniform(-3, 0, 300))
+    run = RetrainingLoop(law, K, lam).run(3000)
+    assert np.abs(run.mass_defect).max() < 1e-13
+    # Renormalised every round: nothing adds up beyond the rounding of one fresh deposit.
+    assert run.laws[3000].probabilities.sum() == pytest.approx(1, abs=1e-13)
+    assert run.laws[2999].probabilities.sum() == pytest.approx(1, abs=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "rewards", "K", "lam"),
+    [
+        ([1 - 1e-15, 1e-15], [-0.499, 0.0], 20, math.inf),
+        ([1 - 1e-8, 1e-8], [-0.999, 0.0], 10, math.inf),
+        ([1 - 1e-60, 1e-60], [-1.499, 0.0], math.inf, 20.0),
+        ([0.07, 0.93, 0.0], [0.0, 32.6, 33.1], 20, math.inf),
+        ([0.07, 0.93, 0.0], [0.0, 32.6, 33.1], 20, 3.0),
+    ],
+)
+def test_nearly_massless_atoms_above_the_others_do_no_harm(probabilities, rewards, K, lam):
+    """The factor grows fastest where there is almost no mass; rounding there must not count."""
+    law = Law(probabilities, rewards, normalise=True)
+    run = RetrainingLoop(law, K, lam).run(60)
+    top = law.rewards == law.top_reward
+    for t, last in enumerate(run.laws):
+        # AMPLIFICATION times a few roundings.
+        assert last.probabilities.sum() == pytest.approx(1, abs=1e-13)
+        assert run.top_mass[t] == pytest.approx(last.probabilities[top].sum(), abs=1e-13)
+    if not math.isinf(K):
+        expected = np.exp(plain_loop(law, K, lam, 60))
+        assert np.abs(run.laws[60].probabilities - expected).sum() < 1e-12
+
+
+def test_huge_rewards_overflow_to_infinity_and_keep_their_logarithm():
+    run = RetrainingLoop(Law([0.5, 0.5], [800.0, 800.0]), 2).run(2)
+    assert not np.isnan(run.weight_variance).any()
+    assert run.expected_weight[0] == math.inf
+    assert run.log_expected_weight == pytest.approx([800, 800, 800])
+
+
 def test_auto_is_exact_only_while_denominators_stay_short():
     law = Law.from_weights([Fraction(1, 3), Fraction(2, 3)], [1, 2])
     assert RetrainingLoop(law, 2, HALF).run(3).is_exact
@@ -207,6 +260,13 @@ LAW = Law([0.5, 0.5], [0.0, 1.0])
         ((LAW, 2, "1"), {}, "lam = '1' is not a ratio"),
         ((LAW, 2), {"initial": Law([1.0], [0.0])}, "initial law has 1 atoms, the reference 2"),
         ((LAW, 2), {"initial": Law([0.5, 0.5], [0.0, 2.0])}, "atom 1 has reward 2.0 under the ini"),
+        ((LAW, 2, 10**400), {}, "lam is above 1e\\+300"),
+        ((LAW, 2), {"initial": Law([0.5, 0.5], [0.0, 1.0], [3, 4])}, "other atom coordinates"),
+        (
+            (Law.from_weights([HALF, HALF], [10**30, 10**30 + 1]), 2),
+            {"initial": Law.from_weights([HALF, HALF], [10**30, 10**30 + 2])},
+            "other exact weights",
+        ),
         ((LAW, 2), {"arithmetic": "exact"}, "exact arithmetic needs laws made by Law.from_weights"),
         ((LAW, 2), {"arithmetic": "float"}, "'float' is none of"),
     ],
@@ -214,6 +274,11 @@ LAW = Law([0.5, 0.5], [0.0, 1.0])
 def test_bad_loops_are_refused_in_one_sentence(arguments, options, sentence):
     with pytest.raises(ValueError, match=sentence):
         RetrainingLoop(*arguments, **options)
+
+
+def test_a_list_is_not_a_law():
+    with pytest.raises(TypeError, match="the reference is of type list: give a Law"):
+        RetrainingLoop([0.5, 0.5], 2)
 
 
 @pytest.mark.parametrize("steps", [-1, 1.5, True, "3"])
