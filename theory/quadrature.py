@@ -77,7 +77,9 @@ def plain_log_factor(
             masses = np.exp(log_probabilities[part])
             transform += masses @ np.exp(exponent)
             deficit -= masses @ np.expm1(exponent)
-        log_integrand = y if K == 1 else y + (K - 1) * _log_transform(transform, deficit)
+        log_integrand = (
+            y if K == 1 else y + (K - 1) * _log_transform(transform, deficit, _half_way(deficit))
+        )
         factors = np.empty_like(depth)
         for part in blocks:
             terms = log_integrand - np.exp(y - depth[part, None])
@@ -85,10 +87,19 @@ def plain_log_factor(
     return factors - depth + math.log(K * STEP)
 
 
-def _log_transform(transform: FloatArray, deficit: FloatArray) -> FloatArray:
-    """log φ, from 1 - φ where φ is near 1 and from φ elsewhere."""
-    with np.errstate(invalid="ignore", divide="ignore"):  # φ = 0 has logarithm -inf
-        return np.where(deficit < 0.5, np.log1p(-deficit), np.log(np.maximum(transform, 0.0)))
+def _half_way(deficit: FloatArray) -> int:
+    """First index where 1 - φ has reached 1/2. It increases, but for rounding on its plateaus, so
+    whether a later value is above 1/2 must not be asked again."""
+    reached = deficit >= 0.5
+    return int(reached.argmax()) if reached.any() else deficit.size
+
+
+def _log_transform(transform: FloatArray, deficit: FloatArray, half: int) -> FloatArray:
+    """log φ: from 1 - φ before index ``half``, where φ is near 1, and from φ beyond."""
+    with np.errstate(divide="ignore"):  # φ = 0 has logarithm -inf
+        return np.concatenate(
+            (np.log1p(-deficit[:half]), np.log(np.maximum(transform[half:], 0.0)))
+        )
 
 
 def _chebyshev_points(count: int) -> FloatArray:
@@ -264,11 +275,10 @@ class NodeSolver:
         deficit = self._transform(masses, self._deficit, 0)
         vanished = np.bincount(self._stops, masses.sum(axis=1), minlength=self._y.size + 1)
         deficit += vanished.cumsum()[: self._y.size]
-        # 1 - φ increases: φ itself is needed only beyond its half-way point.
-        half = int(np.searchsorted(deficit, 0.5))
+        half = _half_way(deficit)  # φ itself is needed only beyond
         transform = self._transform(masses, self._kernel, half)
         transform += mass_at_minus_infinity
-        log_integrand = self._y + (self._K - 1) * _log_transform(transform, deficit)
+        log_integrand = self._y + (self._K - 1) * _log_transform(transform, deficit, half)
         # The integrand's logarithm grows at most like y, so its largest value before a cell's stop
         # is within e^VANISH of the values that the kernel keeps: nothing underflows.
         largest = np.maximum.accumulate(log_integrand)[self._stops - 1][:, None]

@@ -12,9 +12,13 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 
 from theory.law import Law
+
+try:
+    from hypothesis import strategies as st
+except ImportError:
+    raise ImportError("theory.testing needs Hypothesis: pip install hypothesis.") from None
 
 
 @st.composite

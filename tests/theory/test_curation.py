@@ -154,6 +154,17 @@ def test_deep_atoms_without_mass_have_their_factor(depth, K):
     assert factor == pytest.approx(math.log(K) - depth - math.log(K - 1), rel=1e-14)
 
 
+@pytest.mark.parametrize("middle", np.linspace(-299, -242, 20))
+def test_an_atom_between_two_halves_beats_one_and_loses_to_the_other(middle):
+    """Half the mass at -300 and half near -241: E[e^(-sw)] rests at 1/2 over a long way."""
+    p = [0.25, 0.25, 0.25, 0.25, 0.0]
+    rewards = [-300.0, -300.0, -240.9375, -240.7277873478177, middle]
+    law = Law(p, rewards)
+    depths = np.array(rewards[:4]) - middle
+    exact = math.log(2 * np.mean(1 / (1 + np.exp(depths))))
+    assert log_curation_factor(law, 2)[4] == pytest.approx(exact, abs=1e-13)
+
+
 @pytest.mark.parametrize("kept", [1e-3, 1e-9, 1e-17, 1e-200])
 @pytest.mark.parametrize("K", [2, 1000])
 def test_a_sliver_of_finite_reward_among_minus_infinity(kept, K):
