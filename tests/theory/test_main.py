@@ -158,6 +158,20 @@ def test_a_slightly_broken_claim_fails_on_its_extremal_instances(
     assert "does not hold at certified" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("seed", ["0", "1"])
+def test_a_constant_that_is_false_for_some_K_only_fails(
+    seed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    claim = claims["theorem-2.4-sharp"]
+
+    def sides(run: Run) -> Iterator[Sides]:
+        yield from claim.sides(run, Fraction(1) if run.K == 2 else Fraction(4, 5))  # type: ignore[call-arg]
+
+    broken = replace(claim, sides=sides)
+    assert main(["verify", "--seed", seed, *FEW], library_of(broken)) == 1
+    assert "'KL to the reference' fails" in capsys.readouterr().err
+
+
 def test_a_false_equality_fails(capsys: pytest.CaptureFixture[str]) -> None:
     def sides(run: Run) -> Iterator[Sides]:
         for comparison in lemma_2_2.sides(run):

@@ -25,8 +25,9 @@ LOGIT_SPREAD = (-1.0, math.log10(6.0))
 REWARD_BOUND, LOGIT_BOUND = 100.0, 30.0
 
 # Levels of the instances that imitate best-of-K: a law on n equal atoms falls short of an atomless
-# one by about 1/n^2, here 0.4 %.
-BEST_OF_LEVELS = 16
+# one by about 1/n^2, here 0.4 %. Where K is large their multisets limit the levels.
+BEST_OF_LEVELS = (16, 8, 4, 2)
+BEST_OF_TERMS = 30_000
 
 
 @dataclass(frozen=True)
@@ -196,28 +197,34 @@ class Family:
 
     def extremes(self) -> tuple[Instance, ...]:
         """Where sharp constants are reached: weights nearly equal (expansions to first order), and
-        weights a thousand times one another, at which K-choice is best-of-K."""
-        K = min((K for K in self.candidates if K > 1), default=2)
-        # Best-of-K needs many levels; beyond K = 3 their multisets limit their number.
-        n = BEST_OF_LEVELS if K <= 3 else BEST_OF_LEVELS // 2
-        loads = [None] if self.load is None else [self.load[0], self.load[1]]
-        levels = [1000**level for level in range(n)]
-        shapes: list[tuple[list[int], list[int]]] = [
-            ([1, 1], [999, 1000]),
-            ([1] * n, levels),
-            ([2**level for level in range(n)], levels[::-1]),
-        ]
+        weights a thousand times one another, at which K-choice is best-of-K. For every K > 1 and
+        both ends of the load: a constant can be false at one of them only."""
         return tuple(
-            Instance.of(
-                masses,
-                weights,
-                K=K,
-                lam=math.inf if load is None else self.ratio(load, K),
-                steps=self.steps,
-            )
-            for load in loads
-            for masses, weights in shapes
+            Instance.of(masses, weights, K=K, lam=lam, steps=self.steps)
+            for K, lam in self.settings()
+            for masses, weights in _extreme_shapes(K)
         )
+
+    def settings(self) -> list[tuple[int | float, Fraction | float]]:
+        r"""Every K > 1 with the :math:`\lambda` of either end of the load."""
+        several = [K for K in self.candidates if K > 1]
+        if self.load is None:
+            return [(K, math.inf) for K in several]
+        return [(K, self.ratio(load, K)) for K in several for load in dict.fromkeys(self.load)]
+
+
+def _extreme_shapes(K: int | float) -> list[tuple[list[int], list[int]]]:
+    n = next(
+        n
+        for n in BEST_OF_LEVELS
+        if Instance.of([1] * n, range(1, n + 1), K=K).terms <= BEST_OF_TERMS or n == 2
+    )
+    levels = [1000**level for level in range(n)]
+    return [
+        ([1, 1], [999, 1000]),
+        ([1] * n, levels),
+        ([2**level for level in range(n)], levels[::-1]),
+    ]
 
 
 def _log(value: Fraction) -> float:

@@ -104,7 +104,7 @@ def holds_at(verdicts: Sequence[Verdict], strength: Strength) -> bool:
 def work(claim: Claim, strengths: Sequence[Strength], instances: int) -> int:
     """Number of steps that :func:`verify` will report."""
     checks = sum(
-        len(claim.family_at(strength).corners())
+        len(_named(claim.family_at(strength), strength))
         + instances
         + (strength is Strength.NUMERIC) * len(GRIDS) * len(_grid_settings(claim.family))
         for strength in strengths
@@ -183,14 +183,31 @@ def _checks(
     family = claim.family_at(strength)
     if strength is Strength.NUMERIC:
         drawn = (family.rounded(family.draw(rng), DIGITS) for _ in range(instances))
-        for scenario in (*map(numeric.Scenario.of, (*family.corners(), *drawn)), *_grids(family)):
+        named = _named(family, strength)
+        for scenario in (*map(numeric.Scenario.of, (*named, *drawn)), *_grids(family)):
             yield partial(numeric.check, claim.sides, scenario)
         return
     module = rational if strength is Strength.EXACT else ball
-    for corner in family.corners():
-        yield partial(module.check, claim.sides, corner)
+    for instance in _named(family, strength):
+        yield partial(module.check, claim.sides, instance)
     for _ in range(instances):
         yield partial(module.check, claim.sides, _draw(family, module.affordable, rng))
+
+
+def _named(family: Family, strength: Strength) -> list[Instance]:
+    """Degenerate cases, and in balls the extremes: their weights, a thousand times one another,
+    make rationals too long, and rewards further apart than float64 tells."""
+    if strength is not Strength.CERTIFIED:
+        return [*family.corners()]
+    extremes = (_shortened(instance, ball.affordable) for instance in family.extremes())
+    return [*family.corners(), *filter(ball.affordable, extremes)]
+
+
+def _shortened(instance: Instance, affordable: Callable[[Instance], bool]) -> Instance:
+    """The instance with as many of its rounds as are affordable, at least one."""
+    while instance.steps > 1 and not affordable(instance):
+        instance = instance.with_steps(instance.steps - 1)
+    return instance
 
 
 def _draw(
@@ -198,9 +215,7 @@ def _draw(
 ) -> Instance:
     """A random instance, its run shortened until it is affordable."""
     for _ in range(PATIENCE):
-        instance = family.rounded(family.draw(rng), DIGITS)
-        while instance.steps > 1 and not affordable(instance):
-            instance = instance.with_steps(instance.steps - 1)
+        instance = _shortened(family.rounded(family.draw(rng), DIGITS), affordable)
         if affordable(instance):
             return instance
     raise ValueError(

@@ -70,6 +70,14 @@ def test_corners_cover_the_degenerate_cases() -> None:
     assert all(c.lam == math.inf for c in Family().corners())
 
 
+def test_extremes_cover_every_K_at_both_ends_of_the_load() -> None:
+    settings = {(e.K, e.lam) for e in SUBCRITICAL.extremes()}
+    low, high = Fraction(1, 100), Fraction(1)
+    assert settings == {
+        (K, load / scale) for K, scale in ((2, 1), (4, 3), (math.inf, 1)) for load in (low, high)
+    }
+
+
 def test_extremes_have_fewer_levels_where_multisets_are_many() -> None:
     few = replace(SUBCRITICAL, candidates=(8,)).extremes()
     many = replace(SUBCRITICAL, candidates=(2,)).extremes()
