@@ -109,13 +109,19 @@ def judge(sides: Sides) -> Comparison:
     left, right = left.ravel(), right.ravel()
     flat = Sides(sides.part, sides.relation, left, right, sides.t)
     margin = -np.abs(flat.margin) if sides.relation is Relation.EQUAL else flat.margin
-    # A number that is not one must not pass, and sorts first.
-    excess = np.where(np.isnan(margin), -np.inf, margin + tolerance)
+    # A margin that is not a number, or a tolerance without limit, decides nothing.
+    decided = ~np.isnan(margin) & np.isfinite(tolerance)
+    excess = margin + tolerance
+    fails = decided & (excess < 0)
     total = np.abs(left) + np.abs(right)
-    worst = int(np.argmin(excess / np.where(total > 0, total, 1.0)))
-    if np.isnan(margin[worst]):
-        status = Status.UNDECIDED
+    # A bound that overflowed holds with all the room there is, an overflow past its bound fails.
+    relative = excess / np.where((total > 0) & np.isfinite(total), total, 1.0)
+    relative = np.where(decided, relative, np.inf)
+    if fails.any():
+        status, worst = Status.FAILS, int(np.argmin(np.where(fails, relative, np.inf)))
+    elif not decided.all():
+        status, worst = Status.UNDECIDED, int(np.argmin(decided))
     else:
-        status = Status.HOLDS if excess[worst] >= 0 else Status.FAILS
+        status, worst = Status.HOLDS, int(np.argmin(relative))
     entry = Sides(sides.part, sides.relation, left[worst], right[worst], sides.t)
     return replace(compare(entry, status, float(tolerance[worst])), moments=left.size)

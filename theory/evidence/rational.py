@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from theory.enumeration import enumerate_factor
 from theory.evidence.instance import Instance
 from theory.evidence.judge import SidesOf, compare, entries, tightest
-from theory.evidence.logarithms import log_of
+from theory.evidence.logarithms import LogNumber, log_of
 from theory.evidence.run import Numbers, OutOfReach, infinite_factor, run_loop
 from theory.evidence.sides import Relation, Sides
 from theory.evidence.verdict import Comparison, Status, Strength, Verdict
@@ -100,5 +100,10 @@ def judge(sides: Sides) -> Comparison:
 
 def _judge_entry(sides: Sides) -> Comparison:
     margin = sides.margin
+    if not isinstance(margin, (int, Fraction, LogNumber)):
+        raise TypeError(
+            f"part {sides.part!r} has the margin {margin!r}, of type {type(margin).__name__}, in "
+            "exact arithmetic: write every constant as run.number(Fraction(…))."
+        )
     holds = margin == 0 if sides.relation is Relation.EQUAL else margin >= 0
     return compare(sides, Status.HOLDS if holds else Status.FAILS)

@@ -102,6 +102,39 @@ def test_what_is_not_a_number_never_passes(relation: Relation, bad: float) -> No
     assert check_in_float64(sides, INSTANCE).status is Status.UNDECIDED
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_entry_that_overflows_hides_no_failing_one(order: int) -> None:
+    left, right = np.array([0.0, 2.0])[::order], np.array([math.inf, 1.0])[::order]
+    comparison = numeric.judge(Sides.at_most("part", 0, left, right))
+    assert comparison.status is Status.FAILS
+    assert (comparison.left, comparison.right) == (2.0, 1.0)
+
+
+def test_an_entry_that_is_not_a_number_hides_no_failing_one() -> None:
+    sides = Sides.at_most("part", 0, np.array([math.nan, 2.0]), np.array([1.0, 1.0]))
+    assert numeric.judge(sides).status is Status.FAILS
+
+
+def test_a_bound_that_overflows_holds_and_a_side_past_its_bound_fails() -> None:
+    assert numeric.judge(Sides.at_most("p", 0, 1.0, math.inf, 1.0)).status is Status.HOLDS
+    assert numeric.judge(Sides.at_most("p", 0, math.inf, 1.0, 1.0)).status is Status.FAILS
+
+
+@pytest.mark.parametrize("condition", [math.inf, math.nan])
+def test_a_tolerance_without_limit_decides_nothing(condition: float) -> None:
+    sides = Sides.at_most("part", 0, 2.0, 1.0, condition=condition)
+    assert numeric.judge(sides).status is Status.UNDECIDED
+
+
+@pytest.mark.parametrize("margin", [1.0, math.inf])
+def test_exact_evidence_refuses_margins_that_are_not_exact(margin: float) -> None:
+    def sides(run: Run) -> Iterator[Sides]:
+        yield Sides.at_least("part", 0, run.expected_weight(0) * margin, run.number(0))
+
+    with pytest.raises(TypeError, match=r"run\.number\(Fraction\(…\)\)"):
+        rational.check(sides, INSTANCE)
+
+
 def test_float64_forgives_rounding_and_nothing_more() -> None:
     def sides_off_by(relative: float) -> Callable[[Run], Iterator[Sides]]:
         def sides(run: Run) -> Iterator[Sides]:
