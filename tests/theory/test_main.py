@@ -172,6 +172,18 @@ def test_a_constant_that_is_false_for_some_K_only_fails(
     assert "'KL to the reference' fails" in capsys.readouterr().err
 
 
+def test_a_claim_that_speaks_of_degenerate_cases_only_fails(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def sides(run: Run) -> Iterator[Sides]:
+        if run.level_count == 1:
+            yield from lemma_2_2.sides(run)
+
+    silent = replace(INCREASE, sides=sides, tight=False, extremal=None)
+    assert main(["verify", "--strength", "exact", *FEW], library_of(silent)) == 1
+    assert "decides nothing on 2 of 2 random instances" in capsys.readouterr().err
+
+
 def test_a_false_equality_fails(capsys: pytest.CaptureFixture[str]) -> None:
     def sides(run: Run) -> Iterator[Sides]:
         for comparison in lemma_2_2.sides(run):

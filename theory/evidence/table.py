@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from theory.evidence.verdict import Status
 from theory.evidence.verify import Report
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def verdict_table(reports: Iterable[Report]) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.caption = (
-        "evidence: the strongest under which every instance held; runs: instances checked; "
+        "evidence: the strongest under which every instance held; runs: instances decided; "
         "ratio: how close the two sides came; twins: false twins refuted"
     )
     for report in reports:
@@ -34,7 +35,7 @@ def verdict_table(reports: Iterable[Report]) -> Table:
             report.id,
             report.kind,
             "none" if report.strongest is None else str(report.strongest),
-            str(len(report.verdicts)),
+            str(sum(verdict.status is not Status.OUT_OF_REACH for verdict in report.verdicts)),
             _ratio(report.tightest),
             f"{refuted}/{len(report.twins)}",
             f"{report.seconds:.1f}",

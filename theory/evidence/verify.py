@@ -139,9 +139,11 @@ def verify(
     began = time.perf_counter()
     rng = np.random.default_rng([seed, zlib.crc32(claim.id.encode())])
     wanted = [strength for strength in claim.strengths if strength in strengths]
-    verdicts = []
-    for check in chain.from_iterable(_checks(claim, s, instances, rng) for s in wanted):
+    verdicts, drawn = [], []
+    for random, check in chain.from_iterable(_checks(claim, s, instances, rng) for s in wanted):
         verdicts.append(check())
+        if random:
+            drawn.append(verdicts[-1])
         advance()
     ladder: list[float] = []
     if claim.extremal is not None and Strength.CERTIFIED in wanted:
@@ -161,7 +163,7 @@ def verify(
         ladder=tuple(ladder),
         twins=tuple(twins),
         tightest=_tightest(claim, verdicts),
-        problems=tuple(_problems(claim, wanted, verdicts, ladder, twins)),
+        problems=tuple(_problems(claim, wanted, verdicts, drawn, ladder, twins)),
         seconds=time.perf_counter() - began,
     )
 
@@ -179,19 +181,21 @@ def refute_twin(
 
 def _checks(
     claim: Claim, strength: Strength, instances: int, rng: np.random.Generator
-) -> Iterator[Callable[[], Verdict]]:
+) -> Iterator[tuple[bool, Callable[[], Verdict]]]:
+    """Checks to run, each with whether its instance is drawn at random."""
     family = claim.family_at(strength)
     if strength is Strength.NUMERIC:
         drawn = (family.rounded(family.draw(rng), DIGITS) for _ in range(instances))
-        named = _named(family, strength)
-        for scenario in (*map(numeric.Scenario.of, (*named, *drawn)), *_grids(family)):
-            yield partial(numeric.check, claim.sides, scenario)
+        for scenario in (*map(numeric.Scenario.of, _named(family, strength)), *_grids(family)):
+            yield False, partial(numeric.check, claim.sides, scenario)
+        for scenario in map(numeric.Scenario.of, drawn):
+            yield True, partial(numeric.check, claim.sides, scenario)
         return
     module = rational if strength is Strength.EXACT else ball
     for instance in _named(family, strength):
-        yield partial(module.check, claim.sides, instance)
+        yield False, partial(module.check, claim.sides, instance)
     for _ in range(instances):
-        yield partial(module.check, claim.sides, _draw(family, module.affordable, rng))
+        yield True, partial(module.check, claim.sides, _draw(family, module.affordable, rng))
 
 
 def _named(family: Family, strength: Strength) -> list[Instance]:
@@ -267,6 +271,7 @@ def _problems(
     claim: Claim,
     wanted: Sequence[Strength],
     verdicts: Sequence[Verdict],
+    drawn: Sequence[Verdict],
     ladder: Sequence[float],
     twins: Sequence[TwinReport],
 ) -> Iterator[str]:
@@ -277,6 +282,13 @@ def _problems(
     for strength in wanted:
         if not holds_at(verdicts, strength):
             yield f"does not hold at {strength}: {_first_failure(verdicts, strength)}"
+    # Degenerate cases alone are no evidence: the claim must say something of each random instance.
+    silent = [verdict for verdict in drawn if verdict.status is Status.OUT_OF_REACH]
+    if silent:
+        yield (
+            f"decides nothing on {len(silent)} of {len(drawn)} random instances, such as "
+            f"{silent[0].instance} ({silent[0].strength})"
+        )
     # Some part may be beyond one arithmetic (an equality beyond balls), never beyond all of them.
     if set(wanted) == set(claim.strengths):
         comparisons = [comparison for verdict in verdicts for comparison in verdict.comparisons]
