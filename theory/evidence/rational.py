@@ -85,11 +85,14 @@ def check(sides: SidesOf, instance: Instance) -> Verdict:
     """Evaluate every comparison on the instance and decide it with no rounding at all."""
     if not affordable(instance):
         return Verdict(Strength.EXACT, instance, (), "too long a computation in exact arithmetic")
+    comparisons: list[Comparison] = []
+    note = ""
     try:
-        run = run_loop(instance, RationalArithmetic())
-        return Verdict(Strength.EXACT, instance, tightest(map(judge, sides(run))))
+        # What was decided stands when a later comparison is beyond rationals.
+        comparisons.extend(map(judge, sides(run_loop(instance, RationalArithmetic()))))
     except OutOfReach as reason:
-        return Verdict(Strength.EXACT, instance, (), str(reason))
+        note = str(reason)
+    return Verdict(Strength.EXACT, instance, tightest(comparisons), note)
 
 
 def judge(sides: Sides) -> Comparison:

@@ -68,7 +68,7 @@ class Comparison:
             "right": finite_or_none(self.right),
             "margin": finite_or_none(self.margin),
             "ratio": finite_or_none(self.ratio),
-            "tolerance": self.tolerance,
+            "tolerance": finite_or_none(self.tolerance),
             "moments": self.moments,
         }
 

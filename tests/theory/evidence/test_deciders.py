@@ -135,6 +135,16 @@ def test_exact_evidence_refuses_margins_that_are_not_exact(margin: float) -> Non
         rational.check(sides, INSTANCE)
 
 
+def test_a_failure_before_a_number_beyond_rationals_stays_a_failure() -> None:
+    def sides(run: Run) -> Iterator[Sides]:
+        yield Sides.at_least("first", 0, run.number(0), run.number(1))
+        yield Sides.at_least("second", 0, run.arithmetic.exp(run.number(1)), run.number(0))
+
+    verdict = rational.check(sides, INSTANCE)
+    assert verdict.status is Status.FAILS
+    assert "exponential" in verdict.note
+
+
 def test_float64_forgives_rounding_and_nothing_more() -> None:
     def sides_off_by(relative: float) -> Callable[[Run], Iterator[Sides]]:
         def sides(run: Run) -> Iterator[Sides]:
@@ -173,6 +183,11 @@ def test_one_failing_entry_fails_the_verdict(check: Check) -> None:
         "fine": Status.HOLDS,
         "part": Status.FAILS,
     }
+
+
+def test_a_tolerance_without_limit_is_null_in_json() -> None:
+    comparison = numeric.judge(Sides.at_least("part", 0, 1.0, 0.0, condition=math.inf))
+    assert comparison.to_json()["tolerance"] is None
 
 
 def test_verdicts_are_plain_json() -> None:
