@@ -160,10 +160,15 @@ def _find(library: Mapping[str, Claim], name: str) -> Claim:
 @contextmanager
 def _written_at_the_end(path: Path | None) -> Iterator[dict[str, Any]]:
     """A JSON document that appears at ``path`` complete or not at all; refused before any work
-    when that cannot be."""
+    when that cannot be. A link is followed, and a pipe or device written to, never replaced."""
     document: dict[str, Any] = {}
     if path is None:
         yield document
+        return
+    path = path.resolve()
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        yield document
+        path.write_text(json.dumps(document, indent=1, ensure_ascii=False), encoding="utf-8")
         return
     try:
         if path.is_dir():
@@ -178,7 +183,10 @@ def _written_at_the_end(path: Path | None) -> Iterator[dict[str, Any]]:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             yield document
             json.dump(document, file, indent=1, ensure_ascii=False, allow_nan=False)
-        os.chmod(draft, 0o644)
+        # The draft is private; the umask can be read only by setting it.
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(draft, 0o666 & ~umask)
         os.replace(draft, path)
     finally:
         Path(draft).unlink(missing_ok=True)

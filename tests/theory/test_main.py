@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -278,6 +279,23 @@ def test_an_interrupted_verification_leaves_no_file(
     with pytest.raises(KeyboardInterrupt):
         main(["verify", "--json", str(tmp_path / "out.json"), *FEW])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_json_follows_links_and_leaves_devices_and_the_umask_alone(tmp_path: Path) -> None:
+    target, link, device = tmp_path / "real.json", tmp_path / "link.json", tmp_path / "null"
+    link.symlink_to(target)
+    device.symlink_to("/dev/null")
+    before = os.umask(0o077)
+    try:
+        for path in (link, device):
+            assert main(["verify", "lemma-2.1", "--json", str(path), *FEW]) == 0
+    finally:
+        os.umask(before)
+    assert link.is_symlink()
+    assert device.is_symlink()
+    assert Path("/dev/null").is_char_device()
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert json.loads(target.read_text())["holds"] is True
 
 
 def test_the_module_runs_as_a_command(tmp_path: Path) -> None:
