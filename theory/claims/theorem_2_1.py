@@ -13,8 +13,14 @@ Claim
               m_{t+1} \le \big(\rho P_t^{K-1} + K(1 - P_t^{K-1})\big)\,m_t, \qquad
               \rho = \frac{K w_2}{w_2 + (K-1) w^*}
 
-    (K = ∞: :math:`\rho = w_2/w^*` and :math:`m_{t+1} \le (\rho/P_t)\,m_t`), so that in the limit
-    the mass off the top decays by exactly the factor :math:`\rho` per round.
+    (K = ∞: :math:`\rho = w_2/w^*` and :math:`m_{t+1} \le (\rho/P_t)\,m_t`), and
+
+    .. math:: P_{t+1} \ge P_t\Big(1 + \tfrac12\,(1 - P_t^{K-1})\,
+              \frac{w^* - w_2}{(K-1)w^* + w_2}\Big)
+
+    (K = ∞: :math:`P_{t+1} \ge P_t(1 + \tfrac12 m_t(1 - w_2/w^*))`): the top grows until it has all
+    the mass, so that :math:`P_t \to 1`, and then the mass off it decays by exactly the factor
+    :math:`\rho` per round, lower levels than the second vanishing faster.
 Kind
     Equality, order and rate; tight.
 Source
@@ -23,7 +29,10 @@ Remarks
     H depends on the weight only, so :math:`p_t` conditioned on the top never changes: that is the
     identity. An atom of level 2 meets K − 1 top competitors with probability
     :math:`P_t^{K-1}`, and then its factor is :math:`\rho`; no opponents are stronger, and no factor
-    exceeds K. Without mass at the top (a density with a single peak) the theorem says only that
+    exceeds K. An atom of the top that meets any competitor below it, with probability
+    :math:`1 - P_t^{K-1}`, has a factor of at least :math:`Kw^*/((K-1)w^* + w_2)`, and never one
+    below 1; the half keeps that bound away from equality, which balls could not decide. Without
+    mass at the top (a density with a single peak) the theorem says only that
     :math:`E_{p_t}[w] \to w^*`; finite laws and grids always have a top level.
 """
 
@@ -48,6 +57,7 @@ def sides(run: Run) -> Iterator[Sides]:
     """The KL identity, its decrease, and the decay of the mass off the top."""
     yield from _distance(run)
     yield from decay(run)
+    yield from growth(run)
 
 
 def _distance(run: Run) -> Iterator[Sides]:
@@ -79,6 +89,23 @@ def decay(
         second_before, second_after = run.level_mass(1, t - 1), run.level_mass(1, t)
         bound = run.number(below) * rate * second_before
         yield Sides.at_least("decay, from below", t, second_after, bound, second_before)
+
+
+def growth(run: Run, share: Fraction = Fraction(1, 2)) -> Iterator[Sides]:
+    """Mass of the top, round by round, against a growth that leaves no rest below 1."""
+    if run.level_count == 1:
+        return
+    gap = run.top_weight - run.level_weight(1)
+    for t in range(1, run.steps + 1):
+        before, after = run.level_mass(0, t - 1), run.level_mass(0, t)
+        if run.K == math.inf:
+            gain = _mass_off_top(run, t - 1) * gap / run.top_weight
+        else:
+            K = int(run.K)
+            opposed = 1 - before ** (K - 1)
+            gain = opposed * gap / ((K - 1) * run.top_weight + run.level_weight(1))
+        bound = before * (1 + run.number(share) * gain)
+        yield Sides.at_least("top mass grows", t, after, bound, before)
 
 
 def _rate(run: Run, weight: Any) -> Any:
@@ -143,6 +170,11 @@ limit_law = Claim(
             name="lowest weight in the rate",
             says="The rate is that of the lowest weight in place of the second-highest.",
             sides=partial(decay, rank=-1),
+        ),
+        FalseTwin(
+            name="top grows 2 % faster",
+            says="The mass of the top grows by 1.02 times the bound without its half.",
+            sides=partial(growth, share=Fraction(51, 50)),
         ),
         FalseTwin(
             name="with real data",

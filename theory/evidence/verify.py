@@ -68,6 +68,7 @@ class Report:
     tightest: float
     problems: tuple[str, ...]
     seconds: float
+    exact_throughout: bool
 
     @property
     def holds(self) -> bool:
@@ -76,8 +77,11 @@ class Report:
 
     @property
     def strongest(self) -> Strength | None:
-        """The strongest evidence under which every instance held."""
-        return next((s for s in Strength if holds_at(self.verdicts, s)), None)
+        """The strongest evidence under which every instance held, over the claim's whole family:
+        ``exact`` does not count where only part of the family is within its reach."""
+        reach = [s for s in Strength if s is not Strength.EXACT or self.exact_throughout]
+        held = (s for s in [*reach, Strength.EXACT] if holds_at(self.verdicts, s))
+        return next(held, None)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object with every verdict and counterexample."""
@@ -165,6 +169,7 @@ def verify(
         tightest=_tightest(claim, verdicts),
         problems=tuple(_problems(claim, wanted, verdicts, drawn, ladder, twins)),
         seconds=time.perf_counter() - began,
+        exact_throughout=claim.exact_family is None,
     )
 
 

@@ -152,6 +152,21 @@ def either_decay_bound(instance: Instance, laws: Laws, rank: int) -> mpf:
     )
 
 
+def shortfall_of_top(instance: Instance, laws: Laws, nudge: mpf) -> mpf:
+    w, K = [number(x) for x in instance.weights], instance.K
+    top, second = sorted(set(w), reverse=True)[:2]
+    shortfalls = []
+    for p, q in pairwise(laws):
+        P, Q = (mpmath.fsum(x for x, y in zip(v, w, strict=True) if y == top) for v in (p, q))
+        gain = (
+            (1 - P) * (1 - second / top)
+            if K == math.inf
+            else (1 - P ** (K - 1)) * (top - second) / ((K - 1) * top + second)
+        )
+        shortfalls.append(P * (1 + nudge * gain) - Q)
+    return max(shortfalls)
+
+
 def shortfall_of_reward(instance: Instance, laws: Laws, constant: mpf, share: bool) -> mpf:
     w = [number(x) for x in instance.weights]
     reference = [number(p) for p in instance.probabilities]
@@ -196,6 +211,7 @@ VIOLATION: dict[tuple[str, str], Callable[[Instance, Laws], mpf]] = {
         i, laws, two_more, 1
     ),
     ("theorem-2.1", "lowest weight in the rate"): lambda i, laws: either_decay_bound(i, laws, -1),
+    ("theorem-2.1", "top grows 2 % faster"): lambda i, laws: shortfall_of_top(i, laws, two_more),
     ("theorem-2.1", "with real data"): lambda i, laws: either_decay_bound(i, laws, 1),
     ("theorem-2.3-sharp", "constant 2 % larger"): lambda i, laws: shortfall_of_reward(
         i, laws, two_more, True

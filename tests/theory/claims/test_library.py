@@ -225,3 +225,19 @@ def test_sharp_constant_is_far_below_that_of_the_paper() -> None:
         0.1946, abs=5e-5
     )
     assert -math.log(1 - 0.9) == pytest.approx(2.3026, abs=5e-5)
+
+
+def test_a_loop_that_stands_still_fails_the_limit() -> None:
+    """Kept where it is, the top breaks the growth that makes the pure loop converge."""
+    run = run_loop(Instance.of([1, 1, 1], [1, 2, 4], K=3, steps=1), FloatArithmetic())
+    still = replace(run, laws=[run.laws[0], run.laws[0]])
+    growing = [s for s in claims["theorem-2.1"].sides(still) if s.part == "top mass grows"]
+    assert [numeric.judge(s).status for s in growing] == [Status.FAILS]
+
+
+def test_exact_counts_as_strongest_only_where_it_covers_the_family() -> None:
+    """Theorem 2.4 is exact at K = 2 alone; over every K it is certified."""
+    strengths = [Strength.EXACT, Strength.CERTIFIED]
+    sharp = verify(claims["theorem-2.4-sharp"], strengths, instances=2, seed=0)
+    assert sharp.strongest is Strength.CERTIFIED
+    assert verify(claims["lemma-2.2"], strengths, instances=2, seed=0).strongest is Strength.EXACT
