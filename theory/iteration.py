@@ -28,20 +28,23 @@ from theory.validation import FloatArray
 # A few roundings of 1e-16 times this are what a law's masses may lose between two deposits. A law
 # that is uniform in the reward near its top stays below for MOST_ROUNDS, at 45/2.
 AMPLIFICATION = 25.0
+OVERFLOW = 1e300
 
 
 class Plan:
     """What every round of one loop shares: the grid, the kernel table, the deposited reference."""
 
-    def __init__(self, reference: Law, K: float, lam: float | Fraction) -> None:
+    def __init__(self, reference: Law, initial: Law, K: float, lam: float | Fraction) -> None:
         self.K = K
         self.real_share = 0.0 if math.isinf(lam) else float(1 / (1 + lam))
         self.synthetic_share = 1.0 if math.isinf(lam) else float(lam / (1 + lam))
         # A slice when every reward is finite, so that nothing is copied.
         self.finite: slice | NDArray[np.intp] = slice(None)
         self.lowest = np.flatnonzero(~np.isfinite(reference.rewards))
-        if self.lowest.size:
-            self.finite = np.flatnonzero(np.isfinite(reference.rewards))
+        # Atoms that neither law charges stay without mass, and out of the grid.
+        charged = (reference.log_probabilities > -np.inf) | (initial.log_probabilities > -np.inf)
+        if self.lowest.size or not charged.all():
+            self.finite = np.flatnonzero(np.isfinite(reference.rewards) & charged)
         self.rewards = reference.rewards
         finite_rewards = self.rewards[self.finite]
         self.top = float(finite_rewards.max())
@@ -115,7 +118,7 @@ class Iteration:
     def _update_masses(self) -> None:
         plan = self.plan
         with np.errstate(under="ignore"):
-            self.masses = self._anchor_masses * np.exp(self._log_b + self._log_scale)
+            self.masses = self._anchor_masses * _exp(self._log_b + self._log_scale)
         self.missing = self._anchor_missing * math.exp(self._log_b_missing + self._log_scale)
         if plan.reference_masses is not None:
             self.masses += plan.reference_masses * self._a
@@ -126,13 +129,13 @@ class Iteration:
         plan = self.plan
         log_factor = plan.log_factor(self.masses, self.missing)
         log_missing = plan.log_factor_at_minus_infinity(self.missing)
-        with np.errstate(under="ignore"):
-            factor = np.exp(log_factor)
+        factor = _exp(log_factor)
         total = float((self.masses * factor).sum()) + self.missing * math.exp(log_missing)
         self.mass_defect = total - 1
         real, synthetic = plan.real_share, plan.synthetic_share / total
         self.factor = factor
-        self._a = real + synthetic * self._a * factor
+        with np.errstate(over="ignore"):
+            self._a = np.minimum(real + synthetic * self._a * factor, OVERFLOW)
         self._a_missing = real + synthetic * self._a_missing * math.exp(log_missing)
         self._log_b += log_factor
         self._log_b_missing += log_missing
@@ -149,8 +152,7 @@ class Iteration:
         A cell's masses on its nodes carry a rounding of the cell's mass; where b is largest on
         nodes far from the atoms, that is what a round multiplies most.
         """
-        with np.errstate(over="ignore"):
-            factors = np.exp(self._log_b.max(axis=1) + self._log_scale)
+        factors = _exp(self._log_b.max(axis=1) + self._log_scale)
         total = float((np.abs(self._anchor_masses.sum(axis=1)) * factors).sum())
         if self.plan.reference_masses is not None:
             cells = np.abs(self.plan.reference_masses.sum(axis=1))
@@ -186,9 +188,9 @@ class Iteration:
             grid.prolong([self._log_b], synthetic_part)
         else:
             grid.prolong([self._a], real_part)
-        if not plan.lowest.size:
+        if isinstance(plan.finite, slice):
             return values
-        result = np.empty_like(self.anchor)
+        result = np.full_like(self.anchor, -np.inf)
         result[plan.finite] = values
         log_lowest = self.anchor[plan.lowest] + (self._log_b_missing + self._log_scale)
         if self._a_missing > 0:
@@ -229,6 +231,12 @@ class Iteration:
         if plan.reference_masses is not None:
             mass += float(np.exp(plan.log_reference[atoms]).sum()) * float(row @ self._a[cell])
         return mass
+
+
+def _exp(logarithms: FloatArray) -> FloatArray:
+    """Exponential, cut at ``OVERFLOW``: only on nodes far from all mass does a factor get there."""
+    with np.errstate(under="ignore"):
+        return np.exp(np.minimum(logarithms, math.log(OVERFLOW)))
 
 
 def _add_logarithms(x: FloatArray, y: FloatArray, out: FloatArray) -> None:

@@ -293,7 +293,7 @@ def _rise(integral: Callable[[float], float], lam: float) -> float:
 def _iterated(
     law: Law, lam: float, K: int, tolerance: float, progress: Callable[[int], None] | None
 ) -> MixedLimit:
-    iteration = Iteration(Plan(law, K, lam), law.log_probabilities, 0)
+    iteration = Iteration(Plan(law, law, K, lam), law.log_probabilities, 0)
     top = np.flatnonzero(top_level(law))
     before, change, left = iteration.factor, math.nan, math.inf
     while iteration.step < MAX_ROUNDS:

@@ -176,7 +176,7 @@ class GridTrajectory(Trajectory):
     is_exact = False
 
     def _run(self, progress: Callable[[int], None]) -> None:
-        self._plan = Plan(self.reference, self.K, self.lam)
+        self._plan = Plan(self.reference, self.initial, self.K, self.lam)
         self._tops = self._top_atoms()
         log_top = self._plan.top
         rows = np.empty((self.steps + 1, 6))

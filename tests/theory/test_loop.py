@@ -228,6 +228,18 @@ def test_nearly_massless_atoms_above_the_others_do_no_harm(probabilities, reward
         assert np.abs(run.laws[60].probabilities - expected).sum() < 1e-12
 
 
+@pytest.mark.parametrize("height", [40.0, 400.0, 900.0])
+@pytest.mark.parametrize(("K", "lam"), [(math.inf, math.inf), (math.inf, 0.5), (10**18, 0.5)])
+def test_massless_atoms_far_above_the_others_overflow_nothing(height, K, lam):
+    """Their factor is e^height in every round; nobody has it."""
+    law = Law([0.07, 0.93, 0.0], [0.0, 0.3, height])
+    alone = Law([0.07, 0.93], [0.0, 0.3])
+    last = RetrainingLoop(law, K, lam).run(60).laws[60].probabilities
+    expected = RetrainingLoop(alone, K, lam).run(60).laws[60].probabilities
+    assert last[:2] == pytest.approx(expected, rel=1e-12)
+    assert last[2] == 0
+
+
 def test_huge_rewards_overflow_to_infinity_and_keep_their_logarithm():
     run = RetrainingLoop(Law([0.5, 0.5], [800.0, 800.0]), 2).run(2)
     assert not np.isnan(run.weight_variance).any()
