@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from theory.claims.claim import Claim, Extremal, FalseTwin, Kind
+from theory.claims.claim import Claim, Extremal, FalseTwin, Kind, Standing
 from theory.claims.registry import discover, load_claim
 
 claims: dict[str, Claim] = discover(Path(__file__).parent)
 
-__all__ = ["Claim", "Extremal", "FalseTwin", "Kind", "claims", "load_claim"]
+__all__ = ["Claim", "Extremal", "FalseTwin", "Kind", "Standing", "claims", "load_claim"]

@@ -46,9 +46,9 @@ def _twin_faster(run: Run) -> Iterator[Sides]:
         yield Sides.at_least("expected weight", t, now, run.number(Fraction(51, 50)) * before)
 
 
-def _extremal(rung: int) -> Instance:
+def _extremal(rung: int, K: int | float, lam: Fraction | float) -> Instance:
     """Instances along which the two sides meet; leave out where the claim is not tight."""
-    return Instance.of([1, 1], [10**rung, 10**rung + 1], K=2, steps=1)
+    return Instance.of([1, 1], [10**rung, 10**rung + 1], K=K, lam=lam, steps=1)
 
 
 template = Claim(

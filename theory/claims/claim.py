@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from theory.evidence.family import Family
 from theory.evidence.instance import Instance
 from theory.evidence.run import Run
 from theory.evidence.sides import Sides
-from theory.evidence.verdict import Strength
+from theory.evidence.verdict import INSTANCE_STRENGTHS, Strength
+
+if TYPE_CHECKING:
+    from theory.evidence.proof import Core
 
 SidesOfRun = Callable[[Run], Iterator[Sides]]
 
@@ -26,23 +31,38 @@ class Kind(StrEnum):
     ORDER = "order"
 
 
+class Standing(StrEnum):
+    """What is known about a statement."""
+
+    THEOREM = "theorem"
+    CONJECTURE = "conjecture"
+    REFUTED = "refuted"
+
+
 @dataclass(frozen=True)
 class Extremal:
-    r"""Instances along which a bound becomes an equality.
+    r"""Instances along which a bound becomes an equality: one ladder per setting of K and
+    :math:`\lambda`, on which the ratio of the two sides tends to 1.
 
     Attributes
     ----------
     part
         The part of the claim whose two sides meet.
     instance
-        Rung number 1, 2, 3, … to an instance; the ratio of the sides tends to 1 with the rungs.
+        Rung number 1, 2, 3, … with K and :math:`\lambda` to an instance of the claim's family,
+        short enough for balls.
     rungs
         How many rungs are checked.
+    settings
+        Pairs :math:`(K, \lambda)` that have a ladder; ``None`` for every K > 1 of the family with
+        both ends of its load. A bound that is reached only as K grows takes one ladder, at
+        :math:`K = \infty`, whose rungs have growing K.
     """
 
     part: str
-    instance: Callable[[int], Instance]
+    instance: Callable[[int, int | float, Fraction | float], Instance]
     rungs: int = 4
+    settings: tuple[tuple[int | float, Fraction | float], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -95,13 +115,23 @@ class Claim:
     family
         The loops it speaks about.
     false_twins
-        At least two.
+        At least two, unless the statement itself is refuted.
     exact_family
         The part of the family where rationals and their logarithms say everything, if smaller.
     strengths
-        The strengths of evidence that it advertises: it must hold at each.
+        The strengths of evidence on instances that it advertises: it must hold at each.
     extremal
-        For a tight claim, the instances that show it.
+        For a tight claim, the instances that show it; an equality needs none.
+    standing
+        Theorem, conjecture or refuted.
+    cores
+        Polynomial statements that prove it for every law, with the step from them to it.
+    machine_checked
+        Theorems of ``theory/proofs`` that say what it says, as ``"File.theorem"``.
+    searched
+        For a conjecture: what was searched, how many instances, how long, the closest approach.
+    counterexample
+        For a refuted statement: an instance on which it fails.
     """
 
     id: str
@@ -116,11 +146,16 @@ class Claim:
     family: Family
     false_twins: tuple[FalseTwin, ...]
     exact_family: Family | None = None
-    strengths: tuple[Strength, ...] = (Strength.EXACT, Strength.CERTIFIED, Strength.NUMERIC)
+    strengths: tuple[Strength, ...] = INSTANCE_STRENGTHS
     extremal: Extremal | None = None
+    standing: Standing = Standing.THEOREM
+    cores: tuple[Core, ...] = ()
+    machine_checked: tuple[str, ...] = ()
+    searched: str = ""
+    counterexample: Instance | None = None
 
     def __post_init__(self) -> None:
-        if len(self.false_twins) < 2:
+        if len(self.false_twins) < 2 and self.standing is not Standing.REFUTED:
             raise ValueError(
                 f"claim {self.id!r} has {len(self.false_twins)} false twins: give at least two, "
                 "or nothing shows that its check could fail."
@@ -128,10 +163,45 @@ class Claim:
         names = [twin.name for twin in self.false_twins]
         if len(set(names)) < len(names):
             raise ValueError(f"claim {self.id!r} has two false twins of one name: {names}.")
-        if self.tight and self.extremal is None:
+        if self.tight and self.extremal is None and self.kind is not Kind.EQUALITY:
             raise ValueError(
                 f"claim {self.id!r} says it is tight: give the extremal instances that show it."
             )
+        if not self.strengths or not set(self.strengths) <= set(INSTANCE_STRENGTHS):
+            raise ValueError(
+                f"claim {self.id!r} has strengths {[*map(str, self.strengths)]}: list one or more "
+                f"of {', '.join(INSTANCE_STRENGTHS)}; proofs go into cores and machine_checked."
+            )
+        self._check_standing()
+
+    def _check_standing(self) -> None:
+        proofs = self.cores or self.machine_checked
+        if self.standing is not Standing.THEOREM and proofs:
+            raise ValueError(
+                f"claim {self.id!r} has a proof and the standing {self.standing}: call it a "
+                "theorem, or make the part that is proved a claim of its own."
+            )
+        if self.standing is Standing.CONJECTURE and not self.searched:
+            raise ValueError(
+                f"claim {self.id!r} is a conjecture: say in searched where counterexamples were "
+                "looked for, and for how long."
+            )
+        if (self.standing is Standing.REFUTED) != (self.counterexample is not None):
+            raise ValueError(
+                f"claim {self.id!r} has the standing {self.standing} and "
+                f"{'no' if self.counterexample is None else 'a'} counterexample: a refuted claim "
+                "needs one, and no other claim has one."
+            )
+
+    @property
+    def advertised(self) -> tuple[Strength, ...]:
+        """Every strength of evidence that the claim offers, strongest first."""
+        offered = set(self.strengths)
+        if self.cores:
+            offered.add(Strength.PROVED)
+        if self.machine_checked:
+            offered.add(Strength.MACHINE_CHECKED)
+        return tuple(strength for strength in Strength if strength in offered)
 
     def family_at(self, strength: Strength) -> Family:
         """The loops to draw from for one strength of evidence."""

@@ -71,8 +71,8 @@ def _pairwise_gain(run: Run, t: int) -> Any:
     return total
 
 
-def _just_below_the_top(rung: int) -> Instance:
-    return Instance.of([1, 1], [10**rung - 1, 10**rung], K=3, steps=1)
+def _just_below_the_top(rung: int, K: int | float, lam: Fraction | float) -> Instance:
+    return Instance.of([1, 1], [10**rung - 1, 10**rung], K=K, lam=lam, steps=1)
 
 
 reward_increase = Claim(

@@ -128,8 +128,8 @@ def _mass_off_top(run: Run, t: int) -> Any:
     return run.laws[t][run.levels > 0].sum()
 
 
-def _almost_arrived(rung: int) -> Instance:
-    return Instance.of([1, 100**rung], [1, 2], K=2, steps=1)
+def _almost_arrived(rung: int, K: int | float, lam: Fraction | float) -> Instance:
+    return Instance.of([1, 100**rung], [1, 2], K=K, lam=lam, steps=1)
 
 
 PURE = Family(atoms=(3, 4, 5), candidates=(2, 3, 4, 8, math.inf), steps=12)

@@ -44,8 +44,8 @@ def sides(run: Run, constant: Fraction = Fraction(1), whole_gain: bool = False) 
         yield Sides.at_least("reward above the reference", t, excess, bound, run.top_weight)
 
 
-def _just_below_the_top(rung: int) -> Instance:
-    return Instance.of([1, 1], [10**rung - 1, 10**rung], K=2, lam=1, steps=1)
+def _just_below_the_top(rung: int, K: int | float, lam: Fraction | float) -> Instance:
+    return Instance.of([1, 1], [10**rung - 1, 10**rung], K=K, lam=lam, steps=1)
 
 
 ANY_RATIO = (Fraction(1, 100), Fraction(100))

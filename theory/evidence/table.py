@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from theory.evidence.verdict import Status
-from theory.evidence.verify import Report
+from theory.evidence.verify import Report, ladder_settings
 
 if TYPE_CHECKING:
     from theory.claims.claim import Claim
@@ -77,5 +77,6 @@ def describe(claim: Claim) -> str:
         *(f"  {twin.name}: {twin.says}" for twin in claim.false_twins),
     ]
     if claim.extremal is not None:
-        lines += [f"Extremal  {claim.extremal.part!r}: {claim.extremal.instance(1)}"]
+        first = claim.extremal.instance(1, *ladder_settings(claim)[0])
+        lines += [f"Extremal  {claim.extremal.part!r}: {first}"]
     return "\n".join(lines)

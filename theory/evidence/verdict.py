@@ -12,11 +12,17 @@ from theory.evidence.sides import Relation
 
 
 class Strength(StrEnum):
-    """How much a check proves about an instance, strongest first."""
+    """How much a check proves, strongest first: the first two about every law, the others about
+    one instance."""
 
+    MACHINE_CHECKED = "machine-checked"
+    PROVED = "proved"
     EXACT = "exact"
     CERTIFIED = "certified"
     NUMERIC = "numeric"
+
+
+INSTANCE_STRENGTHS = (Strength.EXACT, Strength.CERTIFIED, Strength.NUMERIC)
 
 
 class Status(StrEnum):

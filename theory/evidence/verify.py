@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
-from itertools import chain
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +29,8 @@ DIGITS = 3
 DEFAULT_INSTANCES = 20
 # How close the last extremal instance must bring the two sides: twins are nudged by 2 %.
 TIGHT_ENOUGH = 0.98
+# The gap must about halve from rung to rung: one that shrinks ever more slowly may never close.
+SHRINKING = 0.6
 # Draws in search of an affordable instance before the family is called unaffordable.
 PATIENCE = 1_000
 
@@ -57,13 +59,43 @@ class TwinReport:
 
 
 @dataclass(frozen=True)
+class Ladder:
+    r"""Ratios of the two sides along the extremal instances of one :math:`(K, \lambda)`."""
+
+    K: int | float
+    lam: Fraction | float
+    ratios: tuple[float, ...]
+
+    @property
+    def reaches_one(self) -> bool:
+        """Whether every rung leaves at most ``SHRINKING`` of the last one's gap to 1, and the last
+        one has a gap of at most ``1 - TIGHT_ENOUGH``."""
+        gaps = [1 - ratio for ratio in self.ratios]
+        return self.ratios[-1] >= TIGHT_ENOUGH and all(
+            after <= SHRINKING * before for before, after in pairwise(gaps)
+        )
+
+    def __str__(self) -> str:
+        listed = ", ".join(f"{ratio:.6g}" for ratio in self.ratios)
+        return f"ratios {listed} along the extremal instances at K = {self.K}, λ = {self.lam}"
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object."""
+        return {
+            "K": str(self.K),
+            "lam": str(self.lam),
+            "ratios": [finite_or_none(ratio) for ratio in self.ratios],
+        }
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything found about one claim."""
 
     id: str
     kind: str
     verdicts: tuple[Verdict, ...]
-    ladder: tuple[float, ...]
+    ladders: tuple[Ladder, ...]
     twins: tuple[TwinReport, ...]
     tightest: float
     problems: tuple[str, ...]
@@ -92,7 +124,7 @@ class Report:
             "problems": list(self.problems),
             "strongest": None if self.strongest is None else str(self.strongest),
             "tightest": finite_or_none(self.tightest),
-            "ladder": [finite_or_none(ratio) for ratio in self.ladder],
+            "ladders": [ladder.to_json() for ladder in self.ladders],
             "verdicts": [verdict.to_json() for verdict in self.verdicts],
             "twins": [twin.to_json() for twin in self.twins],
             "seconds": round(self.seconds, 4),
@@ -115,7 +147,14 @@ def work(claim: Claim, strengths: Sequence[Strength], instances: int) -> int:
         if strength in claim.strengths
     )
     rungs = claim.extremal.rungs if claim.extremal and Strength.CERTIFIED in strengths else 0
-    return checks + rungs + len(claim.false_twins)
+    return checks + rungs * len(ladder_settings(claim)) + len(claim.false_twins)
+
+
+def ladder_settings(claim: Claim) -> Sequence[tuple[int | float, Fraction | float]]:
+    r"""The :math:`(K, \lambda)` at which the claim is to be shown tight."""
+    if claim.extremal is None or claim.extremal.settings is None:
+        return claim.family.settings()
+    return claim.extremal.settings
 
 
 def verify(
@@ -149,13 +188,16 @@ def verify(
         if random:
             drawn.append(verdicts[-1])
         advance()
-    ladder: list[float] = []
+    ladders: list[Ladder] = []
     if claim.extremal is not None and Strength.CERTIFIED in wanted:
-        for rung in range(1, claim.extremal.rungs + 1):
-            verdict = ball.check(claim.sides, claim.extremal.instance(rung))
-            verdicts.append(verdict)
-            ladder.append(_ratio(verdict, claim.extremal.part))
-            advance()
+        for K, lam in ladder_settings(claim):
+            ratios = []
+            for rung in range(1, claim.extremal.rungs + 1):
+                verdict = ball.check(claim.sides, claim.extremal.instance(rung, K, lam))
+                verdicts.append(verdict)
+                ratios.append(_ratio(verdict, claim.extremal.part))
+                advance()
+            ladders.append(Ladder(K, lam, tuple(ratios)))
     twins = []
     for twin in claim.false_twins:
         twins.append(TwinReport(twin.name, twin.says, refute_twin(claim, twin, rng)))
@@ -164,10 +206,10 @@ def verify(
         id=claim.id,
         kind=str(claim.kind),
         verdicts=tuple(verdicts),
-        ladder=tuple(ladder),
+        ladders=tuple(ladders),
         twins=tuple(twins),
         tightest=_tightest(claim, verdicts),
-        problems=tuple(_problems(claim, wanted, verdicts, drawn, ladder, twins)),
+        problems=tuple(_problems(claim, wanted, verdicts, drawn, ladders, twins)),
         seconds=time.perf_counter() - began,
         exact_throughout=claim.exact_family is None,
     )
@@ -180,7 +222,11 @@ def refute_twin(
     starts: list[Instance] = []
     # The claim's extremal instances belong to the claim's family, perhaps not to the twin's own.
     if twin.family is None and claim.extremal is not None:
-        starts = [claim.extremal.instance(rung) for rung in range(1, claim.extremal.rungs + 1)]
+        starts = [
+            claim.extremal.instance(rung, K, lam)
+            for rung in range(1, claim.extremal.rungs + 1)
+            for K, lam in ladder_settings(claim)
+        ]
     return search.refute(twin.sides, claim.twin_family(twin), rng, starts)
 
 
@@ -277,7 +323,7 @@ def _problems(
     wanted: Sequence[Strength],
     verdicts: Sequence[Verdict],
     drawn: Sequence[Verdict],
-    ladder: Sequence[float],
+    ladders: Sequence[Ladder],
     twins: Sequence[TwinReport],
 ) -> Iterator[str]:
     """Each reason why the claim does not stand, in one sentence."""
@@ -300,8 +346,9 @@ def _problems(
         held = {c.part for c in comparisons if c.status is Status.HOLDS}
         for part in sorted({c.part for c in comparisons} - held):
             yield f"part {part!r} was decided at no strength"
-    if ladder and not (ladder[-1] >= TIGHT_ENOUGH and list(ladder) == sorted(ladder)):
-        yield f"is not shown to be tight: ratios {list(ladder)} along the extremal instances"
+    for ladder in ladders:
+        if not ladder.reaches_one:
+            yield f"is not shown to be tight: {ladder}"
     for twin in twins:
         if twin.refutation is None:
             yield f"false twin {twin.name!r} was not refuted"
