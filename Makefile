@@ -1,7 +1,7 @@
 # The two commands: `make figures` and `make test`. Each makes its own environment when needed.
 .POSIX:
 .SUFFIXES:
-.PHONY: help figures test bench accuracy lint format setup clean distclean
+.PHONY: help figures test proofs bench accuracy lint format setup clean distclean
 
 VENV = .venv
 BIN = $(VENV)/bin
@@ -21,6 +21,9 @@ figures: $(STAMP) ## check the claims, then draw every figure into build/figures
 
 test: lint ## format, lint, types, and the whole suite with doctests and notebooks
 	@$(BIN)/python -m pytest -n $(WORKERS)
+
+proofs: $(STAMP) ## check the Rocq proofs (needs Rocq and its libraries; says which) into build/proofs
+	@$(BIN)/python -m theory.evidence.rocq_build
 
 bench: $(STAMP) ## the benchmarks, timed
 	@$(BIN)/python -m pytest tests/benchmarks --benchmark-enable

@@ -1,0 +1,268 @@
+r"""Builds the proofs and records what Rocq found: ``make proofs``.
+
+Three programs look at each file. ``coqc`` compiles it; ``coqchk``, an independent checker of the
+compiled proofs, lists what is assumed without proof (an ``Axiom``, a ``Parameter``, an ``Admitted``
+proof, a check switched off), of which nothing may be ours; and ``Print Assumptions`` lists the
+axioms of each theorem, of which only those of the libraries in
+:data:`theory.evidence.rocq.ALLOWED_AXIOMS` may occur.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from theory.evidence.rocq import (
+    ALLOWED_AXIOMS,
+    INSTALL,
+    SOURCES,
+    Record,
+    Theorem,
+    build_folder,
+    hashes,
+    source_files,
+)
+
+JOBS = 2
+# Longer than any sane build; a tactic that loops ends here.
+TIME_LIMIT = 1_800
+# How coqc ends its complaint about a library that is not installed.
+MISSING_LIBRARY = re.compile(r"with prefix (mathcomp|Coquelicot)\b")
+
+
+class BuildFailed(Exception):
+    """Rocq did not accept the proofs; the message says what it said."""
+
+
+def build(
+    sources: Path = SOURCES,
+    folder: Path | None = None,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Record:
+    """Compile and check all proofs, and write the record, also of a failure.
+
+    Parameters
+    ----------
+    sources
+        Folder with the ``.v`` files and ``_CoqProject``; nothing is written into it.
+    folder
+        Where to build; :func:`theory.evidence.rocq.build_folder` by default.
+    tell
+        Receives the lines that show progress.
+
+    Raises
+    ------
+    FileNotFoundError
+        If Rocq is not installed, or there is nothing to build.
+    """
+    for program in ("coqc", "coqchk", "coq_makefile", "make"):
+        if shutil.which(program) is None:
+            raise FileNotFoundError(f"{program} was not found: {INSTALL}.")
+    files = source_files(sources)
+    if not files:
+        raise FileNotFoundError(f"no Rocq sources (*.v) in {sources}.")
+    folder = folder or build_folder()
+    began = time.perf_counter()
+    sums = hashes(sources)
+    theorems: dict[str, Theorem] = {}
+    try:
+        _copy([*files, sources / "_CoqProject"], folder)
+        modules = [file.stem for file in files]
+        _compile(modules, folder, tell)
+        theorems = _theorems(modules, folder)
+        problems = [*_assumed(modules, folder), *_foreign(theorems)]
+    except BuildFailed as failure:
+        problems = [str(failure)]
+    record = Record(
+        rocq=_version(),
+        sources=sums,
+        theorems=theorems,
+        problems=tuple(problems),
+        seconds=round(time.perf_counter() - began, 2),
+    )
+    text = json.dumps(record.to_json(), indent=1, ensure_ascii=False)
+    (folder / "record.json").write_text(text + "\n", encoding="utf-8")
+    return record
+
+
+def _copy(files: Sequence[Path], folder: Path) -> None:
+    """Mirror the sources, leaving unchanged files untouched so that make knows what to redo."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "record.json").unlink(missing_ok=True)
+    names = {file.name for file in files}
+    for old in folder.glob("*.v"):
+        if old.name not in names:
+            for product in folder.glob(f"{old.stem}.*"):
+                product.unlink()
+    for file in files:
+        target, content = folder / file.name, file.read_bytes()
+        if not target.is_file() or target.read_bytes() != content:
+            target.write_bytes(content)
+
+
+def _run(command: Sequence[str], folder: Path) -> str:
+    """Output of a program, its errors included; raises what it says if it fails."""
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=TIME_LIMIT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as late:
+        raise BuildFailed(f"{command[0]} did not end within {TIME_LIMIT} s") from late
+    if done.returncode:
+        raise BuildFailed(_complaint(command[0], done.stdout))
+    return done.stdout
+
+
+def _complaint(program: str, output: str) -> str:
+    """The first error, with the place that Rocq names just above it."""
+    lines = [line.strip() for line in output.splitlines() if not line.startswith("make")]
+    at = next((i for i, line in enumerate(lines) if line.startswith("Error")), len(lines))
+    said = " ".join(lines[max(at - 1, 0) : at + 6]).strip()
+    remedy = f"; {INSTALL}" if MISSING_LIBRARY.search(said) else ""
+    return f"{program} failed: {said or 'without a word'}{remedy}"
+
+
+def _compile(modules: Sequence[str], folder: Path, tell: Callable[[str], None]) -> None:
+    sources = [f"{module}.v" for module in modules]
+    _run(["coq_makefile", "-f", "_CoqProject", *sources, "-o", "CoqMakefile"], folder)
+    # make's own variables (its job server, -n, ...) must not reach into this make.
+    command = ["env", "-u", "MAKEFLAGS", "-u", "MFLAGS", "-u", "MAKELEVEL", "make"]
+    said = []
+    with subprocess.Popen(
+        [*command, "-f", "CoqMakefile", f"-j{JOBS}"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            said.append(line)
+            tell(line.rstrip())
+    if process.returncode:
+        raise BuildFailed(_complaint("coqc", "".join(said)))
+
+
+def _library(folder: Path) -> tuple[list[str], str]:
+    """The load path of ``_CoqProject``, and the name of our library in it."""
+    options = shlex.split((folder / "_CoqProject").read_text(encoding="utf-8"), comments=True)
+    for flag, path, name in zip(options, options[1:], options[2:], strict=False):
+        if flag in ("-Q", "-R") and path == ".":
+            return [flag, path, name], name
+    raise BuildFailed("_CoqProject does not name the library: give it a line '-Q . Name'")
+
+
+def _assumed(modules: Sequence[str], folder: Path) -> Iterator[str]:
+    """What our files assume without proof, according to the independent checker."""
+    path, library = _library(folder)
+    names = [word for module in modules for word in ("-norec", f"{library}.{module}")]
+    summary = _run(["coqchk", "-o", "-silent", *path, *names], folder)
+    if "CONTEXT SUMMARY" not in summary:
+        yield "coqchk gave no summary of what is assumed"
+    heading = ""
+    for line in summary.splitlines():
+        if line.startswith("* "):
+            heading = line[2:].split(":")[0].lower()
+        elif line.strip().startswith(f"{library}."):
+            yield f"{line.strip().removeprefix(f'{library}.')} is assumed without proof ({heading})"
+
+
+def _theorems(modules: Sequence[str], folder: Path) -> dict[str, Theorem]:
+    """Every theorem with its statement and its axioms."""
+    path, library = _library(folder)
+    names = [name for module in modules for name in _proved(module, folder)]
+    script = [
+        f"From {library} Require {' '.join(modules)}.",
+        "Set Printing Width 100.",
+        # First without any import, so that axioms are printed by their qualified names.
+        *(line for name in names for line in _marked(name, f"Print Assumptions {library}.{name}.")),
+        "From mathcomp Require Import all_ssreflect all_algebra.",
+        "Import GRing.Theory Num.Theory.",
+        "Open Scope ring_scope.",
+        *(line for name in names for line in _marked(name, f"Check @{library}.{name}.")),
+    ]
+    audit = folder / "audit"
+    audit.mkdir(exist_ok=True)
+    (audit / "Audit.v").write_text("\n".join(script) + "\n", encoding="utf-8")
+    output = _run(["coqc", "-q", "-w", "none", *path, "audit/Audit.v"], folder)
+    parts = re.split(r"^=== (\S+)\n", output, flags=re.MULTILINE)[1:]
+    said = list(zip(parts[::2], parts[1::2], strict=True))
+    if [name for name, _ in said] != names * 2:
+        raise BuildFailed("Rocq did not answer for every theorem")
+    axioms = {name: _axioms(answer) for name, answer in said[: len(names)]}
+    statements = {name: _statement(answer) for name, answer in said[len(names) :]}
+    return {name: Theorem(statements[name], axioms[name]) for name in names}
+
+
+def _proved(module: str, folder: Path) -> Iterator[str]:
+    """``File.theorem`` for what coqc says it saw proved in the file."""
+    index = (folder / f"{module}.glob").read_text(encoding="utf-8")
+    for inner, name in re.findall(r"^prf \d+:\d+ (\S+) (\S+)$", index, flags=re.MULTILINE):
+        yield ".".join([module, *([] if inner == "<>" else [inner]), name])
+
+
+def _marked(name: str, command: str) -> tuple[str, str]:
+    return f'Goal True. idtac "=== {name}". Abort.', command
+
+
+def _axioms(answer: str) -> tuple[str, ...]:
+    """The unindented first words of what Print Assumptions lists; whatever it says that is not an
+    axiom of a known name is kept too, and so is never allowed."""
+    if answer.strip() == "Closed under the global context":
+        return ()
+    lines = [line for line in answer.splitlines() if line and not line[0].isspace()]
+    return tuple(sorted(line.split()[0] for line in lines if line != "Axioms:"))
+
+
+def _statement(answer: str) -> str:
+    return re.sub(r"^\S+\s+: ", "", answer.strip(), count=1)
+
+
+def _foreign(theorems: dict[str, Theorem]) -> Iterator[str]:
+    for name, theorem in theorems.items():
+        if foreign := sorted(set(theorem.axioms) - set(ALLOWED_AXIOMS)):
+            yield f"{name} rests on axioms that are not allowed: {', '.join(foreign)}"
+
+
+def _version() -> str:
+    version = subprocess.run(
+        ["coqc", "--print-version"], stdout=subprocess.PIPE, text=True, check=True
+    )
+    return f"Coq {version.stdout.split()[0]}"
+
+
+def main() -> int:
+    """Build; exit status 0 if every proof was accepted."""
+    try:
+        record = build(tell=print)
+    except FileNotFoundError as missing:
+        print(missing, file=sys.stderr)
+        return 1
+    for problem in record.problems:
+        print(problem, file=sys.stderr)
+    if record.problems:
+        return 1
+    closed = sum(not theorem.axioms for theorem in record.theorems.values())
+    print(
+        f"{len(record.theorems)} theorems in {len(record.sources) - 1} files checked by "
+        f"{record.rocq} in {record.seconds} s; {closed} of them rest on no axiom, the others on "
+        "the classical axioms of the real numbers only."
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
