@@ -9,7 +9,7 @@ Equalities can be refuted by balls and never established, so they are left to ex
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -61,6 +61,20 @@ class BallArithmetic:
     def euler(self) -> flint.arb:
         r"""Euler's constant :math:`\gamma`."""
         return flint.arb.const_euler()
+
+    def between(self, low: Fraction, high: Fraction) -> flint.arb:
+        """A ball around both bounds."""
+        return ball(low).union(ball(high))
+
+    def integral(self, integrand: Callable[[Any, Callable[[Any], Any]], Any]) -> flint.arb:
+        r""":math:`\int_0^1` by adaptive Gauss–Legendre quadrature with rigorous error bounds, to
+        half the digits of the current precision."""
+
+        def value(u: flint.acb, analytic: bool) -> flint.acb:
+            return flint.acb(integrand(u, lambda z: flint.acb(z).log(analytic=analytic)))
+
+        tolerance = flint.arb(2) ** (-(flint.ctx.prec // 2))
+        return flint.acb.integral(value, 0, 1, rel_tol=tolerance, abs_tol=tolerance).real
 
     def is_zero(self, values: Numbers) -> NDArray[np.bool_]:
         """Where the entries are exactly 0: not merely balls around it."""

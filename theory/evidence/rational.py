@@ -3,7 +3,7 @@ r"""Exact evidence: the whole run in rational numbers, the sign of every margin 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -55,6 +55,16 @@ class RationalArithmetic:
     def euler(self) -> Any:
         """Not known to be a rational number."""
         raise OutOfReach("Euler's constant has no exact value here")
+
+    def between(self, low: Fraction, high: Fraction) -> Fraction:
+        """The rational that both bounds are."""
+        if low < high:
+            raise OutOfReach("a number known by its bounds only has no exact value here")
+        return low
+
+    def integral(self, integrand: Callable[[Any, Callable[[Any], Any]], Any]) -> Any:
+        """Not a rational number, nor a logarithm of one."""
+        raise OutOfReach("the integral has no exact value here")
 
     def is_zero(self, values: Numbers) -> NDArray[np.bool_]:
         """Where the entries are 0."""

@@ -3,7 +3,7 @@ r"""A run of the loop in some arithmetic: the state that a claim reads its two s
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol
@@ -43,6 +43,12 @@ class Arithmetic(Protocol):
 
     def euler(self) -> Any:
         r"""Euler's constant :math:`\gamma`."""
+
+    def between(self, low: Fraction, high: Fraction) -> Any:
+        """A number of which only two rational bounds are known."""
+
+    def integral(self, integrand: Callable[[Any, Callable[[Any], Any]], Any]) -> Any:
+        r""":math:`\int_0^1` of ``integrand(u, log)``, made of + - * / and the given log."""
 
     def is_zero(self, values: Numbers) -> NDArray[np.bool_]:
         """Where the entries are known to be exactly 0."""
