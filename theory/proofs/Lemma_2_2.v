@@ -1,0 +1,122 @@
+(** * Lemma 2.2: one curated round raises the expected weight
+
+    Assumptions.  [p] is any law on a finite type, [w] a positive weight with
+    [w <= wmax] wherever [p] has mass, [K >= 1] draws per round.
+
+    Claim.  [E_{C_K(p)}[w] >= E_p[w] + ((K-1)/K) Var_p[w] / wmax]
+    ([reward_increase]).  The gain of any function [f] is known exactly
+    ([gain_equality]): the mean over tuples of
+    [sum_{k,l} (w_k - w_l)(f_k - f_l) / (2 K sum_j w_j)].
+
+    Kind.  Lower bound; the first equality is exact.  [K = 2] with two per cent
+    more is false ([constant_is_needed]).
+
+    Source.  Ferbach et al. 2024, Lemma 2.2. *)
+
+From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import ring.
+From CuratedLoop Require Import Loop Draws.
+
+Set Implicit Arguments.
+Unset Strict Implicit.
+Unset Printing Implicit Defensive.
+
+Import Order.TTheory GRing.Theory Num.Theory.
+Local Open Scope ring_scope.
+
+Section Lemma_2_2.
+
+Variables (R : realFieldType) (T : finType) (K : nat) (w p : T -> R).
+Hypotheses (K_gt0 : (0 < K)%N) (w_gt0 : positive w) (p_law : law p).
+Implicit Types (d : {ffun 'I_K -> T}) (f : T -> R).
+
+Let K_neq0 : K%:R != 0 :> R. Proof. by rewrite pnatr_eq0 -lt0n. Qed.
+
+(** Chebyshev's sum identity. *)
+Lemma pairwise_differences (a f : 'I_K -> R) :
+  \sum_k \sum_l (a k - a l) * (f k - f l) =
+  2 * (K%:R * (\sum_k a k * f k) - (\sum_k a k) * \sum_k f k).
+Proof.
+have inner k : \sum_l (a k - a l) * (f k - f l) =
+    K%:R * (a k * f k) - a k * (\sum_l f l) - (\sum_l a l) * f k + \sum_l a l * f l.
+  transitivity (\sum_(l < K) (a k * f k - a k * f l - a l * f k + a l * f l)).
+    by apply: eq_bigr => l _; ring.
+  by rewrite big_split !sumrB /= sumr_const card_ord -mulr_sumr -mulr_suml -(mulr_natl (a k * f k)).
+under eq_bigr do rewrite inner.
+rewrite big_split !sumrB /= sumr_const card_ord -!mulr_sumr -mulr_suml.
+set P := \sum_k a k * f k; set A := \sum_k a k; set F := \sum_k f k.
+by rewrite -(mulr_natl P); ring.
+Qed.
+
+Definition tuple_gain f d : R :=
+  (\sum_k \sum_l (w (d k) - w (d l)) * (f (d k) - f (d l))) / (2 * K%:R * \sum_j w (d j)).
+
+(** What one round adds to the mean of any function, exactly. *)
+Theorem gain_equality f :
+  mean (kept K w p) f = mean p f + \sum_(d : {ffun 'I_K -> T}) tuple_law p d * tuple_gain f d.
+Proof.
+rewrite mean_kept.
+have -> : mean p f = \sum_(d : {ffun 'I_K -> T}) tuple_law p d * ((\sum_k f (d k)) / K%:R).
+  under [RHS]eq_bigr do rewrite mulrA mulr_sumr.
+  rewrite -mulr_suml exchange_big /=; under eq_bigr do rewrite expect_at //.
+  by rewrite sumr_const card_ord -(mulr_natl (mean p f)) mulrAC divff ?mul1r.
+rewrite -big_split; apply: eq_bigr => d _; rewrite /= -mulrDr; congr (_ * _).
+have W_neq0 : \sum_j w (d j) != 0 by rewrite gt_eqF ?total_gt0.
+rewrite /tuple_gain (pairwise_differences (w \o d) (f \o d)) /=.
+under eq_bigr do rewrite /chosen mulrAC.
+rewrite -mulr_suml; move: W_neq0.
+set W := \sum_k w (d k); set F := \sum_k f (d k); set P := \sum_k w (d k) * f (d k) => W_neq0.
+by field; rewrite K_neq0 W_neq0.
+Qed.
+
+Lemma mean_square_differences :
+  \sum_(d : {ffun 'I_K -> T}) tuple_law p d * (\sum_k \sum_l (w (d k) - w (d l)) ^+ 2) =
+  2 * K%:R * (K%:R - 1) * variance p w.
+Proof.
+under eq_bigr do rewrite mulr_sumr; rewrite exchange_big /=.
+have pair k l : k != l ->
+    \sum_(d : {ffun 'I_K -> T}) tuple_law p d * (w (d k) - w (d l)) ^+ 2 = 2 * variance p w.
+  move=> kl; rewrite variance_moments //.
+  transitivity (mean p (fun x => w x ^+ 2) + mean p (fun x => w x ^+ 2) - 2 * (mean p w * mean p w)).
+    rewrite -{1}(expect_at (fun x => w x ^+ 2) k p_law) -(expect_at (fun x => w x ^+ 2) l p_law).
+    rewrite -(expect_at2 w w p_law kl) mulr_sumr -big_split -sumrB /=.
+    by apply: eq_bigr => d _; ring.
+  by ring.
+transitivity (\sum_(k < K) (K%:R - 1) * (2 * variance p w)); last first.
+  by rewrite sumr_const card_ord -(mulr_natl (_ * _)); ring.
+apply: eq_bigr => k _; under eq_bigr do rewrite mulr_sumr; rewrite exchange_big /=.
+rewrite (bigD1 k) //= big1 ?add0r => [|d _]; last by rewrite subrr expr0n mulr0.
+rewrite (eq_bigr (fun=> 2 * variance p w)) => [|l lk]; last by rewrite pair // eq_sym.
+rewrite sumr_const cardC1 card_ord -(mulr_natl (2 * _)); congr (_ * _).
+by rewrite -{2}(prednK K_gt0) mulrSr addrK.
+Qed.
+
+(** Lemma 2.2 of the paper. *)
+Theorem reward_increase (wmax : R) : (forall x, 0 < p x -> w x <= wmax) ->
+  mean p w + (K%:R - 1) / K%:R * (variance p w / wmax) <= mean (kept K w p) w.
+Proof.
+move=> w_le; have [p_ge0 p1] := p_law.
+have wmax_gt0 : 0 < wmax.
+  have [x px] : exists x, 0 < p x.
+    apply/existsP; apply: contra_eqT p1; rewrite negb_exists => /forallP px.
+    rewrite big1 1?eq_sym ?oner_eq0 // => x _; apply/eqP; rewrite eq_le p_ge0 andbT.
+    by rewrite leNgt px.
+  exact: lt_le_trans (w_gt0 x) (w_le x px).
+rewrite gain_equality ler_add2l.
+have -> : (K%:R - 1) / K%:R * (variance p w / wmax) =
+    \sum_(d : {ffun 'I_K -> T}) tuple_law p d *
+      ((\sum_k \sum_l (w (d k) - w (d l)) ^+ 2) / (2 * K%:R * (K%:R * wmax))).
+  under eq_bigr do rewrite mulrA; rewrite -mulr_suml mean_square_differences; field.
+  by rewrite K_neq0 gt_eqF.
+apply: ler_sum => d _; have [d0|d_neq0] := eqVneq (tuple_law p d) 0; first by rewrite d0 !mul0r.
+apply: ler_wpmul2l; first exact: tuple_law_ge0.
+rewrite /tuple_gain; under [X in _ <= X / _]eq_bigr do under eq_bigr do rewrite -expr2.
+apply: ler_wpmul2l; first by rewrite !sumr_ge0 // => *; rewrite ?sumr_ge0 // => *; apply: sqr_ge0.
+have K_gt0R : 0 < K%:R :> R by rewrite ltr0n.
+rewrite lef_pinv ?posrE ?mulr_gt0 ?total_gt0 ?ltr0n // ler_pmul2l ?mulr_gt0 ?ltr0n //.
+have -> : K%:R * wmax = \sum_(j < K) wmax by rewrite sumr_const card_ord -(mulr_natl wmax).
+apply: ler_sum => j _; apply: w_le; rewrite lt_neqAle p_ge0 andbT eq_sym.
+by apply: contra_neq d_neq0 => pj; rewrite /tuple_law (bigD1 j) //= pj mul0r.
+Qed.
+
+End Lemma_2_2.
