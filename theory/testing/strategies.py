@@ -1,8 +1,7 @@
-r"""Hypothesis strategies for laws and loops, for this project's tests and for its users'.
+r"""Hypothesis strategies for laws, rewards and loops, for this project's tests and for its users'.
 
 Strategies are constructive (nothing is filtered) and wide: rewards from a point to hundreds of
-units apart, masses down to :math:`e^{-60}`, zero-probability atoms. Hypothesis is needed only when
-this module is imported.
+units apart, masses down to :math:`e^{-60}`, zero-probability atoms.
 """
 
 from __future__ import annotations
@@ -12,13 +11,11 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from theory.law import Law
-
-try:
-    from hypothesis import strategies as st
-except ImportError:
-    raise ImportError("theory.testing needs Hypothesis: pip install hypothesis.") from None
+from theory.loop import RetrainingLoop
 
 
 @st.composite
@@ -34,12 +31,8 @@ def laws(
     ``massless`` allows atoms of probability 0 beside at least one charged atom.
     """
     n = draw(st.integers(min_atoms, max_atoms))
-    # A factor on a log scale, so that nearly constant rewards are as common as extreme ones.
-    spread = draw(st.sampled_from([0.0, 1e-9, 1e-3, 1.0, 15.0, 60.0, max_range]))
-    spread = min(spread, max_range)
-    offset = draw(st.sampled_from([0.0, -300.0, 300.0]))
+    values = draw(rewards(n, max_range))
     unit = st.floats(0.0, 1.0, allow_subnormal=False)
-    rewards = offset + spread * np.array(draw(st.lists(unit, min_size=n, max_size=n)))
     steepness = draw(st.sampled_from([0.0, 1.0, 10.0, 60.0]))
     logits = -steepness * np.array(draw(st.lists(unit, min_size=n, max_size=n)))
     masses = np.exp(logits - logits.max())
@@ -47,7 +40,19 @@ def laws(
         empty = np.array(draw(st.lists(st.booleans(), min_size=n, max_size=n)))
         empty[draw(st.integers(0, n - 1))] = False
         masses = np.where(empty, 0.0, masses)
-    return Law(masses, rewards, normalise=True)
+    return Law(masses, values, normalise=True)
+
+
+@st.composite
+def rewards(draw: st.DrawFn, n: int, max_range: float = 700.0) -> NDArray[np.float64]:
+    """Arrays of n rewards, spread over at most ``max_range`` around 0 or around plus or minus 300;
+    nearly constant ones are as common as extreme ones."""
+    spread = draw(st.sampled_from([0.0, 1e-9, 1e-3, 1.0, 15.0, 60.0, max_range]))
+    offset = draw(st.sampled_from([0.0, -300.0, 300.0]))
+    unit = st.floats(0.0, 1.0, allow_subnormal=False)
+    places = np.array(draw(st.lists(unit, min_size=n, max_size=n)))
+    values: NDArray[np.float64] = offset + min(spread, max_range) * places
+    return values
 
 
 @st.composite
@@ -83,3 +88,13 @@ def ratios(max_ratio: int = 20) -> st.SearchStrategy[Any]:
     r"""Synthetic-to-real ratios: 0, small rationals up to ``max_ratio``, and ``math.inf``."""
     rationals = st.builds(Fraction, st.integers(1, max_ratio), st.integers(1, 20))
     return st.one_of(st.just(Fraction(0)), rationals, st.just(math.inf))
+
+
+@st.composite
+def loops(draw: st.DrawFn, max_atoms: int = 12, max_K: int = 1000) -> RetrainingLoop:
+    """Float64 loops, pure and mixed, that start at their reference."""
+    return RetrainingLoop(
+        draw(laws(max_atoms=max_atoms)),
+        draw(candidate_numbers(max_K)),
+        float(draw(ratios())),
+    )
