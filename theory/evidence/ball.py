@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import flint
@@ -23,12 +24,17 @@ from theory.evidence.instance import Instance
 from theory.evidence.judge import SidesOf, compare, entries, tightest
 from theory.evidence.precision import ball
 from theory.evidence.run import Numbers, infinite_factor, run_loop, weight_levels
+from theory.evidence.separated import enclose_factor, far_apart
 from theory.evidence.sides import Relation, Sides
 from theory.evidence.verdict import Comparison, Status, Strength, Verdict
 
 PRECISIONS = (128, 256, 512, 1024)
 # About a tenth of a second of ball operations at the lowest precision.
 OPERATIONS_LIMIT = 80_000
+# Terms of one round beyond which weights far apart are enclosed instead of enumerated, and entries
+# of all the enclosure's matrix products that take about a second.
+LISTED_LIMIT = 200
+ENTRIES_LIMIT = 4_000_000
 
 
 class BallArithmetic:
@@ -81,12 +87,15 @@ class BallArithmetic:
         return np.array([value.is_zero() for value in values], dtype=bool)
 
     def factor(self, law: Numbers, weights: Sequence[Any], K: int | float) -> Numbers:
-        """Curation factor by enumeration in balls, over the distinct weights."""
+        """Curation factor in balls over the distinct weights: by enumeration, or by bounds where
+        many weights are far apart."""
         if K == math.inf:
             return infinite_factor(law, self.array(weights))
-        levels = weight_levels(weights)
-        distinct = sorted(set(weights), reverse=True)
+        levels, distinct, enclosed = _plan(tuple(weights), K)
         masses = [law[levels == rank].sum() for rank in range(len(distinct))]
+        if enclosed:
+            by_rank = enclose_factor(masses[::-1], distinct[::-1], int(K))[::-1]
+            return np.array(by_rank, dtype=object)[levels]
         # flint's own rationals hash and add far faster than Fraction.
         rationals = [flint.fmpq(weight.numerator, weight.denominator) for weight in distinct]
         factors = np.array(enumerate_factor(masses, rationals, int(K)), dtype=object)
@@ -96,7 +105,24 @@ class BallArithmetic:
 
 def affordable(instance: Instance) -> bool:
     """Whether a run in balls takes well under a second."""
-    return instance.terms * max(instance.steps, 1) <= OPERATIONS_LIMIT
+    steps = max(instance.steps, 1)
+    _, distinct, enclosed = _plan(instance.weights, instance.K)
+    if enclosed:
+        return len(distinct) ** 2 * (int(instance.K) - 1) * steps <= ENTRIES_LIMIT
+    return instance.terms * steps <= OPERATIONS_LIMIT
+
+
+@lru_cache(maxsize=256)
+def _plan(
+    weights: tuple[Fraction, ...], K: int | float
+) -> tuple[NDArray[np.int64], tuple[Fraction, ...], bool]:
+    """Ranks of the weights, the distinct ones from the largest on, and whether the factor on them
+    is enclosed by bounds instead of enumerated."""
+    levels = weight_levels(weights)
+    distinct = tuple(sorted(set(weights), reverse=True))
+    n = len(distinct)
+    few = K in (1, math.inf) or n * math.comb(n + int(K) - 2, int(K) - 1) <= LISTED_LIMIT
+    return levels, distinct, not few and far_apart(distinct)
 
 
 def check(sides: SidesOf, instance: Instance) -> Verdict:
