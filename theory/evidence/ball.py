@@ -107,7 +107,8 @@ def affordable(instance: Instance) -> bool:
     """Whether a run in balls takes well under a second."""
     steps = max(instance.steps, 1)
     _, distinct, enclosed = _plan(instance.weights, instance.K)
-    if enclosed:
+    # A choice model has weights of its own, which may be far apart or not.
+    if enclosed and instance.choice is None:
         return len(distinct) ** 2 * (int(instance.K) - 1) * steps <= ENTRIES_LIMIT
     return instance.terms * steps <= OPERATIONS_LIMIT
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+from theory.choice import Choice, choice_from_json
+
 
 @dataclass(frozen=True)
 class Instance:
@@ -27,6 +29,8 @@ class Instance:
         Rounds of retraining.
     initial
         :math:`p_0`: n rationals :math:`\ge 0` with sum 1, or ``None`` for :math:`p_{\rm ref}`.
+    choice
+        Who curates, the atoms being the labels 0, …, n − 1; ``None`` for Plackett–Luce.
 
     Raises
     ------
@@ -48,6 +52,7 @@ class Instance:
     lam: Fraction | float
     steps: int
     initial: tuple[Fraction, ...] | None = None
+    choice: Choice | None = None
 
     def __post_init__(self) -> None:
         n = len(self.probabilities)
@@ -69,6 +74,8 @@ class Instance:
             raise ValueError(f"lam = {self.lam} must be at least 0.")
         if self.steps < 0:
             raise ValueError(f"steps = {self.steps} must be at least 0.")
+        if self.choice is not None:
+            self.choice.check(self.K, n)
 
     @classmethod
     def of(
@@ -80,6 +87,7 @@ class Instance:
         lam: int | Fraction | float = math.inf,
         steps: int = 1,
         initial: Sequence[int | Fraction] | None = None,
+        choice: Choice | None = None,
     ) -> Instance:
         """An instance from masses that are divided by their total."""
         return cls(
@@ -89,13 +97,15 @@ class Instance:
             lam=math.inf if lam == math.inf else Fraction(lam),
             steps=steps,
             initial=None if initial is None else _normalised(initial),
+            choice=choice,
         )
 
     @property
     def terms(self) -> int:
         """Terms that one round of enumeration adds up: multisets of opponents times distinct
-        weights."""
-        distinct = len(set(self.weights))
+        weights (times atoms, where a choice model tells atoms of one weight apart)."""
+        tabled = self.choice is not None and self.choice.columns is not None
+        distinct = len(self.weights) if tabled else len(set(self.weights))
         if self.K == math.inf:
             return len(self.weights)
         return distinct * math.comb(distinct + int(self.K) - 2, int(self.K) - 1)
@@ -113,12 +123,14 @@ class Instance:
             "K": str(self.K),
             "lam": str(self.lam),
             "steps": self.steps,
+            "choice": None if self.choice is None else self.choice.to_json(),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Instance:
-        """Inverse of :meth:`to_json`; unlike :meth:`of` it demands total mass 1."""
-        initial = data["initial"]
+        """Inverse of :meth:`to_json`; unlike :meth:`of` it demands total mass 1. Without a choice
+        model it is Plackett–Luce."""
+        initial, choice = data["initial"], data.get("choice")
         return cls(
             probabilities=tuple(Fraction(entry) for entry in data["probabilities"]),
             weights=tuple(Fraction(entry) for entry in data["weights"]),
@@ -126,15 +138,17 @@ class Instance:
             lam=math.inf if data["lam"] == "inf" else Fraction(data["lam"]),
             steps=int(data["steps"]),
             initial=None if initial is None else tuple(Fraction(entry) for entry in initial),
+            choice=None if choice is None else choice_from_json(choice),
         )
 
     def __str__(self) -> str:
         start = "" if self.initial is None else f"p_0 = {_listed(self.initial)}, "
         K = "∞" if self.K == math.inf else self.K
         lam = "∞" if self.lam == math.inf else self.lam
+        chosen = "" if self.choice is None else f", choice = {self.choice}"
         return (
             f"p_ref = {_listed(self.probabilities)}, {start}w = {_listed(self.weights)}, "
-            f"K = {K}, λ = {lam}, rounds = {self.steps}"
+            f"K = {K}, λ = {lam}, rounds = {self.steps}{chosen}"
         )
 
 

@@ -79,7 +79,8 @@ class RationalArithmetic:
 
 def growth(instance: Instance) -> float:
     """About how many times longer the run's denominators are than the instance's."""
-    if instance.K == 1 or len(set(instance.weights)) == 1:
+    tabled = instance.choice is not None and instance.choice.columns is not None
+    if instance.K == 1 or (len(set(instance.weights)) == 1 and not tabled):
         return 1.0
     if instance.K == math.inf:
         return instance.steps if instance.lam == math.inf else 2.0**instance.steps

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.choice import Choice
 from theory.evidence.instance import Instance
 
 Numbers = NDArray[Any]
@@ -54,7 +55,8 @@ class Arithmetic(Protocol):
         """Where the entries are known to be exactly 0."""
 
     def factor(self, law: Numbers, weights: Sequence[Any], K: int | float) -> Numbers:
-        """The curation factor of the law at its atoms, shape (n,); the weights as given."""
+        """Plackett–Luce curation factor of the law at its atoms, shape (n,); the weights as
+        given."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class Run:
         :math:`p_0, \dots, p_T`, each of shape (n,).
     exact_lam, exact_weights
         :math:`\lambda` and w as they were given: to tell special values apart, and equal sums.
+    choice
+        Who curates; ``None`` for Plackett–Luce.
     """
 
     arithmetic: Arithmetic
@@ -88,6 +92,7 @@ class Run:
     laws: Sequence[Numbers]
     exact_lam: Fraction | float
     exact_weights: Sequence[Any]
+    choice: Choice | None = None
 
     @property
     def steps(self) -> int:
@@ -133,7 +138,9 @@ class Run:
 
     def factor(self, t: int) -> Numbers:
         r"""Curation factor :math:`H_{p_t}^K` at the atoms, shape (n,)."""
-        return self.arithmetic.factor(self.laws[t], self.exact_weights, self.K)
+        return curation_factor(
+            self.arithmetic, self.laws[t], self.exact_weights, self.K, self.choice
+        )
 
     def expectation(self, values: Numbers, t: int) -> Any:
         r""":math:`E_{p_t}` of one number per atom."""
@@ -179,6 +186,7 @@ def run_loop(instance: Instance, arithmetic: Arithmetic) -> Run:
         lam=math.inf if pure else arithmetic.number(Fraction(instance.lam)),
         exact_lam=instance.lam,
         steps=instance.steps,
+        choice=instance.choice,
     )
 
 
@@ -194,11 +202,12 @@ def iterate(
     lam: Any,
     exact_lam: Fraction | float,
     steps: int,
+    choice: Choice | None = None,
 ) -> Run:
     r"""Iterate :math:`p_{t+1} = (p_{\rm ref} + \lambda\,p_t H_{p_t}^K)/(1+\lambda)`."""
     laws = [initial]
     for _ in range(steps):
-        law = laws[-1] * arithmetic.factor(laws[-1], exact_weights, K)
+        law = laws[-1] * curation_factor(arithmetic, laws[-1], exact_weights, K, choice)
         laws.append(law if exact_lam == math.inf else (reference + lam * law) / (1 + lam))
     return Run(
         arithmetic=arithmetic,
@@ -210,7 +219,21 @@ def iterate(
         laws=laws,
         exact_lam=exact_lam,
         exact_weights=exact_weights,
+        choice=choice,
     )
+
+
+def curation_factor(
+    arithmetic: Arithmetic,
+    law: Numbers,
+    weights: Sequence[Any],
+    K: int | float,
+    choice: Choice | None = None,
+) -> Numbers:
+    """Curation factor of the law at its atoms under a choice model (``None``: Plackett–Luce)."""
+    if choice is None:
+        return arithmetic.factor(law, weights, K)
+    return choice.factor(law, weights, K, arithmetic)
 
 
 def weight_levels(weights: Sequence[Any]) -> NDArray[np.int64]:
