@@ -1,8 +1,9 @@
 r"""Counterexample search: minimise the margin over a whole run, round, and confirm rigorously.
 
 Stages: the instances given, log-scale random draws, the extremes that every family has, L-BFGS-B in
-log-scale coordinates from the best of those, dual annealing around the best. A float64 hit counts
-for nothing until its rounding to small rationals fails the statement in ball or exact arithmetic.
+log-scale coordinates from the best of those, dual annealing around the best; then, if asked to go
+on, draws again. A float64 hit counts for nothing until its rounding to small rationals fails the
+statement in ball or exact arithmetic.
 """
 
 from __future__ import annotations
@@ -32,8 +33,13 @@ POLISHED = 5
 ANNEALING_EVALUATIONS = 5_000
 # Relative margins above this are rounding of float64 sums, not hits worth confirming.
 HIT = -1e-10
+# A margin below this share of the terms it is a difference of is rounding too: a round of the
+# quadrature is right to some 1e-14.
+ROUNDING = 1e-13
 # A hit is rounded as coarsely as it stays one: short rationals make readable counterexamples.
 DIGITS = (1, 2, 3, 5, 8, 12)
+# Seconds between two reports of progress.
+REPORT_EVERY = 0.1
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,30 @@ class Score:
     t: int
 
 
+@dataclass(frozen=True)
+class Progress:
+    """Where a search stands: its stage, the runs evaluated, and the smallest relative margin of
+    those that fulfil the statement."""
+
+    stage: str
+    evaluations: int
+    margin: float
+
+
+@dataclass(frozen=True)
+class Hunt:
+    """What a search did: its counterexample, if it found one, or else how close it came.
+
+    ``closest`` is the instance of the smallest relative margin that float64 can tell from 0.
+    """
+
+    refutation: Refutation | None
+    evaluations: int
+    seconds: float
+    closest: Instance | None
+    margin: float
+
+
 def refute(
     sides: SidesOf,
     family: Family,
@@ -62,7 +92,24 @@ def refute(
     starts: Sequence[Instance] = (),
     deadline: float = 60.0,
 ) -> Refutation | None:
-    """Look for a confirmed counterexample to a statement; ``None`` when there is none in time.
+    """Look once for a confirmed counterexample to a statement; ``None`` when there is none in time.
+
+    Parameters as for :func:`hunt`.
+    """
+    return hunt(sides, family, rng, starts, deadline).refutation
+
+
+def hunt(
+    sides: SidesOf,
+    family: Family,
+    rng: np.random.Generator,
+    starts: Sequence[Instance] = (),
+    deadline: float = 60.0,
+    *,
+    persistent: bool = False,
+    watch: Callable[[Progress], None] | None = None,
+) -> Hunt:
+    """Look for a confirmed counterexample to a statement, and say what was searched.
 
     Parameters
     ----------
@@ -76,19 +123,34 @@ def refute(
         Instances to try first: a claim's extremal ones, for a twin of its constant.
     deadline
         Seconds after which the search gives up.
+    persistent
+        Go on with new draws until the deadline, instead of ending after one pass.
+    watch
+        Called a few times per second with the progress.
     """
     began = time.perf_counter()
-    search = _Search(sides, family, began + deadline)
+    search = _Search(sides, family, began + deadline, watch)
     try:
-        return _first_confirmed(search, rng, starts, began)
+        found = _first_confirmed(search, rng, starts)
+        while found is None and persistent:
+            found = _first_confirmed(search, rng, ())
     except TimeoutError:
-        return None
+        found = None
+    seconds = time.perf_counter() - began
+    refutation = None
+    if found is not None:
+        instance, verdict = found
+        refutation = Refutation(instance, verdict, search.stage, search.evaluations, seconds)
+    margin, point = search.closest
+    closest = None if point is None else family.rounded(point, DIGITS[-1])
+    return Hunt(refutation, search.evaluations, seconds, closest, margin)
 
 
 def _first_confirmed(
-    search: _Search, rng: np.random.Generator, starts: Sequence[Instance], began: float
-) -> Refutation | None:
+    search: _Search, rng: np.random.Generator, starts: Sequence[Instance]
+) -> tuple[Instance, Verdict] | None:
     family = search.family
+    search.tried.clear()
     for stage, hits in (
         ("given instances", search.at_points(map(family.point, starts))),
         ("random draws", search.at_points(family.draw(rng) for _ in range(DRAWS))),
@@ -96,28 +158,38 @@ def _first_confirmed(
         ("L-BFGS-B", search.polished(POLISHED)),
         ("dual annealing", search.annealed(rng)),
     ):
+        search.stage = stage
         for point in hits:
             confirmed = search.confirmed(point)
             if confirmed is not None:
-                seconds = time.perf_counter() - began
-                instance, verdict = confirmed
-                return Refutation(instance, verdict, stage, search.evaluations, seconds)
+                return confirmed
     return None
 
 
 class _Search:
-    """The points tried so far with their scores, and the ways to find better ones."""
+    """The points tried in this pass with their scores, and the ways to find better ones."""
 
-    def __init__(self, sides: SidesOf, family: Family, stop_at: float) -> None:
+    def __init__(
+        self,
+        sides: SidesOf,
+        family: Family,
+        stop_at: float,
+        watch: Callable[[Progress], None] | None = None,
+    ) -> None:
         self.sides = sides
         self.family = family
         self.stop_at = stop_at
+        self.watch = watch
+        self.watch_at = 0.0
+        self.stage = ""
         self.evaluations = 0
         self.tried: list[tuple[float, int, Point]] = []
+        self.closest: tuple[float, Point | None] = (math.inf, None)
 
     def score(self, point: Point) -> Score:
         """Smallest relative margin of the run in float64."""
-        if time.perf_counter() > self.stop_at:
+        now = time.perf_counter()
+        if now > self.stop_at:
             raise TimeoutError
         self.evaluations += 1
         with np.errstate(all="ignore"):
@@ -127,6 +199,11 @@ class _Search:
                 default=Score(math.inf, point.steps),
             )
         self.tried.append((worst.margin, self.evaluations, point))
+        if 0 <= worst.margin < self.closest[0]:
+            self.closest = (worst.margin, point)
+        if self.watch is not None and now >= self.watch_at:
+            self.watch_at = now + REPORT_EVERY
+            self.watch(Progress(self.stage, self.evaluations, self.closest[0]))
         return worst
 
     def at_points(self, points: Iterable[Point]) -> Iterator[Point]:
@@ -180,6 +257,16 @@ class _Search:
         return objective
 
 
+def float_score(sides: SidesOf, family: Family, instance: Instance) -> Score:
+    """Smallest relative margin of the instance's run in float64, without the family's bounds."""
+    with np.errstate(all="ignore"):
+        return min(
+            (_score(entry) for entry in sides(_float_run(family.point(instance)))),
+            key=lambda found: found.margin,
+            default=Score(math.inf, instance.steps),
+        )
+
+
 def _float_run(point: Point) -> Run:
     rewards = point.rewards - point.rewards.max()
     weights = np.exp(rewards)
@@ -214,6 +301,8 @@ def _score(sides: Sides) -> Score:
     if sides.relation is Relation.EQUAL:
         margin = -np.abs(margin)
     size = np.abs(left) + np.abs(right)
-    # Sides that vanish together, or overflow, say nothing.
-    relative = np.where(size > 0, margin / np.where(size > 0, size, 1.0), 0.0)
-    return Score(float(np.nan_to_num(relative, nan=1.0).min()), sides.t)
+    condition = size if sides.condition is None else np.asarray(sides.condition, dtype=float)
+    # Sides that overflow, or differ by rounding alone, say nothing.
+    told = (size > 0) & (np.abs(margin) > ROUNDING * condition)
+    relative = np.where(told, margin / np.where(size > 0, size, 1.0), np.inf)
+    return Score(float(relative.min(initial=np.inf)), sides.t)
