@@ -1,0 +1,89 @@
+r"""A second opinion on polynomial statements, from a solver that shares nothing with the first.
+
+z3 (nonlinear real arithmetic) is given the assumptions and the negation of the conclusion as
+written: no ordering, no coordinates, no certificate. *unsat* is agreement; a model is disagreement;
+running out of time is no opinion, and is never counted as agreement.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any
+
+import z3
+
+from theory.evidence.core import State
+
+# Digits to which the algebraic numbers of a model are read.
+MODEL_DIGITS = 30
+
+
+class Answer(StrEnum):
+    """What the solver says of a statement."""
+
+    AGREES = "agrees"
+    DISAGREES = "disagrees"
+    NO_OPINION = "no opinion"
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """The answer, the seconds it took and, in disagreement, the variables' values (irrational ones
+    rounded)."""
+
+    answer: Answer
+    seconds: float
+    values: tuple[Fraction, ...] | None = None
+
+    def __str__(self) -> str:
+        if self.answer is Answer.NO_OPINION:
+            return f"no opinion within {self.seconds:.1f} s"
+        return f"{self.answer} in {self.seconds:.2f} s"
+
+
+def opinion(variables: Sequence[str], state: State, *, identity: bool, patience: float) -> Opinion:
+    r"""Ask whether anything satisfies the assumptions and not the conclusion.
+
+    Parameters
+    ----------
+    variables
+        Names of the real variables.
+    state
+        Values to the statement.
+    identity
+        Whether the conclusion is an equation.
+    patience
+        Seconds to wait.
+    """
+    symbols = [z3.Real(name) for name in variables]
+    statement = state(*symbols)
+    solver = z3.Solver()
+    solver.set("timeout", max(1, round(1000 * patience)))
+    solver.add(*(_formula(value) >= 0 for value in statement.assumed.values()))
+    solver.add(*(_formula(value) == 0 for value in statement.zero.values()))
+    conclusion = _formula(statement.conclusion)
+    solver.add(conclusion != 0 if identity else conclusion < 0)
+    start = time.perf_counter()
+    outcome = solver.check()
+    seconds = time.perf_counter() - start
+    if outcome == z3.unsat:
+        return Opinion(Answer.AGREES, seconds)
+    if outcome == z3.unknown:
+        return Opinion(Answer.NO_OPINION, seconds)
+    model = solver.model()
+    values = tuple(_value(model.eval(symbol, model_completion=True)) for symbol in symbols)
+    return Opinion(Answer.DISAGREES, seconds, values)
+
+
+def _formula(value: Any) -> Any:
+    """A number of the statement as a number of the solver."""
+    return z3.RealVal(value) if isinstance(value, int) else value
+
+
+def _value(number: Any) -> Fraction:
+    rational = number.approx(MODEL_DIGITS) if z3.is_algebraic_value(number) else number
+    return Fraction(rational.as_fraction())
