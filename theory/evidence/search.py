@@ -286,6 +286,7 @@ def _float_run(point: Point) -> Run:
         lam=lam,
         exact_lam=lam,
         steps=point.steps,
+        choice=point.choice,
     )
 
 
