@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import Context, Decimal
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.choice import Choice
 from theory.evidence.instance import Instance
 
 FloatArray = NDArray[np.float64]
@@ -35,7 +36,8 @@ class Point:
     r"""An instance in coordinates that an optimiser can move: everything on logarithmic scales.
 
     ``rewards``, ``logits`` and ``start`` (the log-masses of :math:`p_0`) have shape (n,);
-    ``log_load`` is the natural logarithm of :math:`\lambda(K-1)`, see :class:`Family`.
+    ``log_load`` is the natural logarithm of :math:`\lambda(K-1)`, see :class:`Family`; ``choice``
+    stays as it is when the point is moved.
     """
 
     K: int | float
@@ -44,6 +46,7 @@ class Point:
     logits: FloatArray
     start: FloatArray | None
     log_load: float | None
+    choice: Choice | None = None
 
     def vector(self) -> FloatArray:
         """All continuous coordinates in one array."""
@@ -81,6 +84,14 @@ class Family:
         ``None`` for the pure loop.
     free_start
         Whether :math:`p_0` is drawn separately from :math:`p_{\rm ref}`.
+    single_candidate, only_real_data
+        Whether K = 1 and :math:`\lambda = 0` belong to the family besides the candidates and the
+        load, as degenerate cases; only a family with a load has the second.
+
+    Raises
+    ------
+    ValueError
+        When no loop is in the family.
     """
 
     atoms: tuple[int, ...] = (2, 3, 5, 8)
@@ -88,10 +99,40 @@ class Family:
     steps: int = 6
     load: tuple[Fraction, Fraction] | None = None
     free_start: bool = False
+    single_candidate: bool = True
+    only_real_data: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.atoms or not self.candidates:
+            raise ValueError(
+                f"atoms = {self.atoms} and candidates = {self.candidates} leave no loop to draw: "
+                "give at least one of each."
+            )
+        if self.load is not None and not 0 < self.load[0] <= self.load[1]:
+            raise ValueError(
+                f"load from {self.load[0]} to {self.load[1]} has no logarithmic scale: give "
+                "0 < low <= high (λ = 0 is a corner of its own, see only_real_data)."
+            )
 
     def ratio(self, load: Fraction, K: int | float) -> Fraction:
         r""":math:`\lambda` for a given load."""
         return load if K in (1, math.inf) else load / (int(K) - 1)
+
+    def objection(self, instance: Instance) -> str:
+        """Why the instance is not in the family, in a few words; empty when it is. Numbers of
+        atoms and of rounds are no hypotheses: they say only what is drawn."""
+        if instance.K not in self.candidates and not (self.single_candidate and instance.K == 1):
+            return f"K = {instance.K} is none of {', '.join(map(str, self.candidates))}"
+        if instance.initial is not None and not self.free_start:
+            return "p_0 is not p_ref"
+        if self.load is None:
+            return "" if instance.lam == math.inf else f"λ = {instance.lam} is finite"
+        if self.only_real_data and instance.lam == 0:
+            return ""
+        low, high = (self.ratio(load, instance.K) for load in self.load)
+        if low <= instance.lam <= high:
+            return ""
+        return f"λ = {instance.lam} is not between {low} and {high}"
 
     def draw(self, rng: np.random.Generator) -> Point:
         """A random point, log-scale in everything."""
@@ -129,6 +170,7 @@ class Family:
             logits=np.array([_log(mass) for mass in instance.probabilities]),
             start=np.array([_log(mass) for mass in start]) if self.free_start else None,
             log_load=log_load,
+            choice=instance.choice,
         )
 
     def bounds(self, point: Point) -> list[tuple[float, float]]:
@@ -165,13 +207,18 @@ class Family:
             lam=lam,
             steps=point.steps,
             initial=None if point.start is None else _rounded_exp(point.start, digits),
+            choice=point.choice,
         )
 
     def corners(self) -> tuple[Instance, ...]:
         """Named degenerate cases: one atom, constant reward, K = 1, no synthetic data, the ends
         of the load, nearly all mass on one atom, tiny and huge reward ranges."""
-        several = min((K for K in self.candidates if K > 1), default=2)
-        loads = [None] if self.load is None else [Fraction(0), self.load[1]]
+        several = min((K for K in self.candidates if K > 1), default=1)
+        loads: list[Fraction | None] = [None]
+        if self.load is not None:
+            loads = [*dict.fromkeys(self.load)]
+            if self.only_real_data:
+                loads.append(Fraction(0))
         shapes: list[tuple[list[int], list[int], int | float]] = [
             ([1], [1], several),
             ([1, 2, 3], [1, 1, 1], several),
@@ -193,6 +240,7 @@ class Family:
             )
             for load in loads
             for masses, weights, K in shapes
+            if K > 1 or self.single_candidate or 1 in self.candidates
         )
 
     def extremes(self) -> tuple[Instance, ...]:
@@ -234,10 +282,12 @@ def _log(value: Fraction) -> float:
     return math.log(value.numerator) - math.log(value.denominator)
 
 
-def _significant(value: float, digits: int) -> Fraction:
+def _significant(value: float | Decimal, digits: int) -> Fraction:
     return Fraction(Decimal(f"{value:.{digits - 1}e}"))
 
 
 def _rounded_exp(logs: FloatArray, digits: int) -> list[Fraction]:
-    """exp(logs) over the smallest, each to so many significant digits."""
-    return [_significant(math.exp(float(log)), digits) for log in logs - logs.min()]
+    """exp(logs) over the smallest, each to so many significant digits; of any size."""
+    # Three digits more than are kept: float64 would overflow at e^710.
+    context = Context(prec=max(digits, 17) + 3)
+    return [_significant(Decimal(float(log)).exp(context), digits) for log in logs - logs.min()]
