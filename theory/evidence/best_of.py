@@ -1,0 +1,58 @@
+r"""Loops that follow the envelope: rewards so far apart that K-choice is best-of-K."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from itertools import pairwise
+
+from theory.evidence.envelope import bracket
+from theory.evidence.instance import Instance
+from theory.evidence.separated import FAR_APART
+
+# Where an atom forms, the reference mass of the best atom is the image of this step beyond m_0.
+FIRST_STEP = Fraction(1, 10**6)
+# The step is taken from m_0 rounded up to so many digits: short rationals make short runs.
+DIGITS = 12
+
+
+def nearly_best_of(n: int, K: int | float, lam: Fraction, steps: int) -> Instance:
+    r"""A loop on about n atoms whose laws are nearly the largest ones.
+
+    With :math:`u(m) = (1+\lambda)m - \lambda(1-(1-m)^K)` and its largest root :math:`m_0`, the best
+    atoms together have the reference masses :math:`u(m_i)` for :math:`m_i` from :math:`m_0` to 1,
+    crowded quadratically at :math:`m_0`, so that in the limit they have the masses :math:`m_i`.
+
+    Parameters
+    ----------
+    n
+        Atoms, besides a first one of hardly any reference mass where :math:`m_0 > 0`.
+    K, lam
+        Candidates (2 or more) and finite :math:`\lambda > 0`.
+    steps
+        Rounds.
+    """
+    edge = _edge(K, lam)
+    marks = [1 - edge * (1 - Fraction(i, n) ** 2) for i in range(n + 1)]
+    if edge < 1:
+        marks[0] += FIRST_STEP * edge
+    masses = [0, *(_inverse(m, K, lam) for m in marks)]
+    parts = [after - before for before, after in pairwise(masses) if after > before]
+    weights = [FAR_APART**level for level in range(len(parts))]
+    return Instance.of(parts, weights[::-1], K=K, lam=lam, steps=steps)
+
+
+def _edge(K: int | float, lam: Fraction) -> Fraction:
+    """1 - m_0, rounded down where it is not rational."""
+    if K == math.inf:
+        return 1 / (1 + lam)
+    if lam * (int(K) - 1) <= 1:
+        return Fraction(1)
+    low, _ = bracket(lam, int(K))
+    return Fraction(math.floor(low * 10**DIGITS), 10**DIGITS)
+
+
+def _inverse(m: Fraction, K: int | float, lam: Fraction) -> Fraction:
+    """u(m), for m > m_0 or m = 0."""
+    chosen = 1 if K == math.inf else 1 - (1 - m) ** int(K)
+    return (1 + lam) * m - lam * (chosen if m > 0 else 0)
