@@ -23,9 +23,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from threadpoolctl import threadpool_limits
 
 from theory.claims import Claim, claims
-from theory.evidence.table import claim_table, describe, verdict_table
+from theory.evidence.table import claim_table, describe, show, verdict_table
 from theory.evidence.verdict import Strength
-from theory.evidence.verify import DEFAULT_INSTANCES, Report, verify, work
+from theory.evidence.verify import DEFAULT_INSTANCES, Report, verify_all
 
 
 class UsageError(Exception):
@@ -51,7 +51,7 @@ class Verify:
 
     ids: tyro.conf.Positional[tuple[str, ...]] = ()
     """Ids of the claims; all of them by default."""
-    strength: Literal["exact", "certified", "numeric"] | None = None
+    strength: Literal["machine-checked", "proved", "exact", "certified", "numeric"] | None = None
     """Only this strength of evidence; by default every one that a claim advertises."""
     json: Path | None = None
     """Write every verdict, margin and counterexample to this file."""
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None, library: Mapping[str, Claim] = 
         if isinstance(command, Show):
             print(describe(_find(library, command.id)))
         else:
-            Console().print(claim_table(library))
+            show(claim_table(library))
     except UsageError as error:
         print(error, file=sys.stderr)
         return 2
@@ -110,7 +110,7 @@ def _verify(command: Verify, library: Mapping[str, Claim]) -> int:
             seed=command.seed,
             claims=[report.to_json() for report in reports],
         )
-    Console().print(verdict_table(reports))
+    show(verdict_table(reports))
     for report in reports:
         for problem in report.problems:
             print(f"{report.id}: {problem}", file=sys.stderr)
@@ -128,17 +128,10 @@ def _reports(
         transient=True,
         disable=command.quiet,
     ) as progress:
-        total = sum(work(claim, strengths, command.instances) for claim in chosen)
-        task = progress.add_task("", total=total)
-        for claim in chosen:
-            progress.update(task, description=claim.id)
-            yield verify(
-                claim,
-                strengths,
-                command.instances,
-                command.seed,
-                advance=lambda: progress.advance(task),
-            )
+        task = progress.add_task("claims", total=len(chosen))
+        for report in verify_all(chosen, strengths, command.instances, command.seed):
+            progress.update(task, description=report.id, advance=1)
+            yield report
 
 
 def _find(library: Mapping[str, Claim], name: str) -> Claim:

@@ -2,22 +2,18 @@ r"""What a claim is: a statement, its two sides in any arithmetic, and twins kno
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
+from theory.evidence.core import Core
 from theory.evidence.family import Family
 from theory.evidence.instance import Instance
-from theory.evidence.run import Run
-from theory.evidence.sides import Sides
+from theory.evidence.judge import SidesOf
+from theory.evidence.loops import Loops
+from theory.evidence.subject import Subject
 from theory.evidence.verdict import INSTANCE_STRENGTHS, Strength
-
-if TYPE_CHECKING:
-    from theory.evidence.proof import Core
-
-SidesOfRun = Callable[[Run], Iterator[Sides]]
 
 
 class Kind(StrEnum):
@@ -79,13 +75,13 @@ class FalseTwin:
     sides
         As for the claim.
     family
-        Where its counterexamples are sought; ``None`` for the claim's own family.
+        Where its counterexamples are sought; ``None`` for the claim's own family or subject.
     """
 
     name: str
     says: str
-    sides: SidesOfRun
-    family: Family | None = None
+    sides: SidesOf
+    family: Family | Subject | None = None
 
 
 @dataclass(frozen=True)
@@ -111,9 +107,9 @@ class Claim:
     hypotheses
         What it assumes, one sentence each.
     sides
-        Run to its comparisons, with + − × ÷ and the run's own exp and log only.
+        Run to its comparisons, with + − × ÷ and the run's own functions (exp, log, …) only.
     family
-        The loops it speaks about.
+        The loops it speaks about, or a subject of another sort.
     false_twins
         At least two, unless the statement itself is refuted.
     exact_family
@@ -142,8 +138,8 @@ class Claim:
     statement: str
     plain: str
     hypotheses: tuple[str, ...]
-    sides: SidesOfRun
-    family: Family
+    sides: SidesOf
+    family: Family | Subject
     false_twins: tuple[FalseTwin, ...]
     exact_family: Family | None = None
     strengths: tuple[Strength, ...] = INSTANCE_STRENGTHS
@@ -203,10 +199,44 @@ class Claim:
             offered.add(Strength.MACHINE_CHECKED)
         return tuple(strength for strength in Strength if strength in offered)
 
-    def family_at(self, strength: Strength) -> Family:
-        """The loops to draw from for one strength of evidence."""
-        return self.exact_family or self.family if strength is Strength.EXACT else self.family
+    @property
+    def subject(self) -> Subject:
+        """What it speaks about, with the ways to check and to attack it there."""
+        return _subject(self.family, self.exact_family)
 
-    def twin_family(self, twin: FalseTwin) -> Family:
+    def twin_subject(self, twin: FalseTwin) -> Subject:
         """Where counterexamples to the twin are sought."""
-        return twin.family or self.family
+        return self.subject if twin.family is None else _subject(twin.family)
+
+    @property
+    def loops(self) -> Family:
+        """The family of loops that it speaks about.
+
+        Raises
+        ------
+        TypeError
+            When it speaks of something else.
+        """
+        if not isinstance(self.family, Family):
+            raise TypeError(f"claim {self.id!r} does not speak of retraining loops on finite laws.")
+        return self.family
+
+    def twin_loops(self, twin: FalseTwin) -> Family:
+        """The family of loops where counterexamples to the twin are sought.
+
+        Raises
+        ------
+        TypeError
+            When the twin speaks of something else.
+        """
+        if twin.family is None:
+            return self.loops
+        if not isinstance(twin.family, Family):
+            raise TypeError(
+                f"twin {twin.name!r} does not speak of retraining loops on finite laws."
+            )
+        return twin.family
+
+
+def _subject(family: Family | Subject, exact_family: Family | None = None) -> Subject:
+    return Loops(family, exact_family) if isinstance(family, Family) else family

@@ -3,45 +3,70 @@ r"""Reports as tables for the terminal."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
-from theory.evidence.verdict import Status
-from theory.evidence.verify import Report, ladder_settings
+from theory.evidence.report import Report
+from theory.evidence.verify import ladder_settings
 
 if TYPE_CHECKING:
     from theory.claims.claim import Claim
 
+# What a claim's verdict is called when nothing speaks against it, by its standing.
+STANDS = {"theorem": "holds", "conjecture": "survived", "refuted": "refuted"}
 
-def verdict_table(reports: Iterable[Report]) -> Table:
-    """One row per claim: evidence, instances, tightest ratio, twins refuted, seconds."""
+
+def verdict_table(reports: Sequence[Report]) -> Table:
+    """One row per claim: verdict, evidence, runs and how fast, tightest ratio, twins, seconds."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("claim", no_wrap=True)
-    table.add_column("kind", no_wrap=True)
-    table.add_column("evidence", no_wrap=True)
-    for heading in ("runs", "ratio", "twins", "s"):
+    for heading in ("claim", "kind", "verdict", "evidence"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("runs", "runs/s", "ratio", "twins", "s"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
+    if any(report.notes for report in reports):
+        table.add_column("note", no_wrap=True)
     table.caption = (
-        "evidence: the strongest under which every instance held; runs: instances decided; "
-        "ratio: how close the two sides came; twins: false twins refuted"
+        "evidence: the strongest for the whole claim; runs: instances decided, and checked per "
+        "second; ratio: how close the two sides came; twins: false twins refuted"
     )
     for report in reports:
-        refuted = sum(twin.refutation is not None for twin in report.twins)
+        twins = report.findings.twins
         table.add_row(
             report.id,
             report.kind,
+            _verdict(report),
             "none" if report.strongest is None else str(report.strongest),
-            str(sum(verdict.status is not Status.OUT_OF_REACH for verdict in report.verdicts)),
+            str(report.decided),
+            _rate(report.rate()),
             _ratio(report.tightest),
-            f"{refuted}/{len(report.twins)}",
+            f"{sum(twin.refuted for twin in twins)}/{len(twins)}",
             f"{report.seconds:.1f}",
-            "[green]holds[/]" if report.holds else "[red]FAILS[/]",
+            *(["; ".join(report.notes)] if report.notes else []),
         )
     return table
+
+
+def show(table: Table) -> None:
+    """Print a table at its full width: a terminal that is narrower wraps lines, and nothing, the
+    verdict least of all, is cut."""
+    unlimited = Console(width=10_000)
+    width = Measurement.get(unlimited, unlimited.options, table).maximum
+    Console(width=max(width, Console().width)).print(table)
+
+
+def _verdict(report: Report) -> str:
+    if not report.holds:
+        return "[red]FAILS[/]"
+    return f"[green]{STANDS[report.standing]}[/]"
+
+
+def _rate(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.0f}"
 
 
 def _ratio(value: float) -> str:
@@ -53,12 +78,13 @@ def claim_table(claims: Mapping[str, Claim]) -> Table:
     """One row per claim: what it is about."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("claim", no_wrap=True)
+    table.add_column("standing")
     table.add_column("kind")
     table.add_column("about")
     table.add_column("false twins", justify="right")
     for claim in claims.values():
         kind = f"{claim.kind}, tight" if claim.tight else str(claim.kind)
-        table.add_row(claim.id, kind, claim.title, str(len(claim.false_twins)))
+        table.add_row(claim.id, str(claim.standing), kind, claim.title, str(len(claim.false_twins)))
     return table
 
 
@@ -72,7 +98,12 @@ def describe(claim: Claim) -> str:
         f"LaTeX     {claim.statement}",
         f"Kind      {claim.kind}, {'tight' if claim.tight else 'not known to be tight'}",
         f"Source    {claim.source}",
-        f"Evidence  {', '.join(claim.strengths)}",
+        f"Standing  {claim.standing}",
+        *([f"Searched  {claim.searched}"] if claim.searched else []),
+        *([f"Fails on  {claim.counterexample}"] if claim.counterexample is not None else []),
+        f"Evidence  {', '.join(claim.advertised)}",
+        *(f"Core      {core.name}: {core.says} {core.step}" for core in claim.cores),
+        *(f"Rocq      {name}" for name in claim.machine_checked),
         "False twins",
         *(f"  {twin.name}: {twin.says}" for twin in claim.false_twins),
     ]
