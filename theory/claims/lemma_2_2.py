@@ -7,7 +7,8 @@ Claim
               = E\Big[\frac{\sum_{i<j}(W_i - W_j)^2}{K \sum_i W_i}\Big]
               \ge \frac{K-1}{K}\,\frac{{\rm Var}_{p_t}[w]}{w^*}
 
-    with :math:`W_1, \dots, W_K` drawn independently from :math:`p_t`.
+    with :math:`W_1, \dots, W_K` drawn independently from :math:`p_t`; at K = ∞ the middle is
+    :math:`{\rm Var}_{p_t}[w]/E_{p_t}[w]`.
 Kind
     Equality for the gain; lower bound, tight: the constant is best possible.
 Source
@@ -46,15 +47,18 @@ def sides(run: Run, constant: Fraction = Fraction(1), below_mean: bool = False) 
         ceiling = run.expected_weight(t - 1) if below_mean else run.top_weight
         bound = run.number(constant) * run.selectivity * run.weight_variance(t - 1) / ceiling
         yield Sides.at_least("gain, from below", t, gain, bound, condition=run.top_weight)
-        if constant == 1 and not below_mean and _multisets(run) <= MULTISETS_VISITED:
-            yield Sides.equal(
-                "gain, exactly", t, gain, _pairwise_gain(run, t - 1), condition=run.top_weight
-            )
+        if constant != 1 or below_mean:
+            continue
+        if run.K == math.inf:
+            quotient = run.weight_variance(t - 1) / run.expected_weight(t - 1)
+            yield Sides.equal("gain, exactly, K = ∞", t, gain, quotient, condition=run.top_weight)
+        elif _multisets(run) <= MULTISETS_VISITED:
+            pairs = _pairwise_gain(run, t - 1)
+            yield Sides.equal("gain, exactly", t, gain, pairs, condition=run.top_weight)
 
 
-def _multisets(run: Run) -> float:
-    n = len(run.weights)
-    return math.inf if run.K == math.inf else math.comb(n + int(run.K) - 1, int(run.K))
+def _multisets(run: Run) -> int:
+    return math.comb(len(run.weights) + int(run.K) - 1, int(run.K))
 
 
 def _pairwise_gain(run: Run, t: int) -> Any:
