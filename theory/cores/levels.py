@@ -12,7 +12,16 @@ from __future__ import annotations
 
 from functools import partial
 
-from theory.evidence.core import NUDGED, TRUE, Constant, Core, Element, FalseCore, Statement
+from theory.evidence.core import (
+    LARGER,
+    TRUE,
+    Constant,
+    Core,
+    Element,
+    FalseCore,
+    Statement,
+    without,
+)
 
 
 def _share(
@@ -23,6 +32,7 @@ def _share(
         assumed={
             "X >= jc": X - j * c,
             "Y <= (K−j)c": others * c - Y,
+            "X >= 0": X,
             "Y >= 0": Y,
             "j >= 0": j,
             "K−j >= 0": others,
@@ -31,12 +41,6 @@ def _share(
         # X/(X+Y) − j/K, times K(X+Y)
         conclusion=whole * others * X - part * j * Y,
     )
-
-
-def _lighter_top(X: Element, Y: Element, c: Element, j: Element, others: Element) -> Statement:
-    statement = _share(TRUE, X, Y, c, j, others)
-    assumed = {**statement.assumed, "X >= jc": 50 * X - 49 * j * c}
-    return Statement(assumed, statement.conclusion)
 
 
 SHARE = Core(
@@ -52,8 +56,8 @@ SHARE = Core(
     state=partial(_share, TRUE),
     degree=2,
     twins=(
-        FalseCore("2 % more below", partial(_share, NUDGED)),
-        FalseCore("above only to 2 %", _lighter_top),
+        FalseCore("2 % more below", partial(_share, LARGER)),
+        FalseCore("any weight above", without(partial(_share, TRUE), "X >= jc")),
     ),
 )
 
@@ -73,6 +77,7 @@ def _growth(
         assumed={
             "X >= j·w*": X - j * top,
             "Y <= (K−j)·w2": others * second - Y,
+            "Y <= (K−j)·w*": others * top - Y,
             "Y >= 0": Y,
             "w2 <= w*": top - second,
             "w2 >= 0": second,
@@ -84,13 +89,6 @@ def _growth(
         - part * j * others * (top - second) * (X + Y),
         squares={"w*−w2": top - second},
     )
-
-
-def _growth_without_gap(*values: Element) -> Statement:
-    statement = _growth(TRUE, *values)
-    assumed = {k: g for k, g in statement.assumed.items() if k != "Y <= (K−j)·w2"}
-    *_, top, _second, j, K = values
-    return Statement({**assumed, "Y <= (K−j)·w*": (K - j) * top - values[1]}, statement.conclusion)
 
 
 GROWTH = Core(
@@ -106,8 +104,8 @@ GROWTH = Core(
     state=partial(_growth, TRUE),
     degree=5,
     twins=(
-        FalseCore("growth 2 % faster", partial(_growth, NUDGED)),
-        FalseCore("no gap below the top", _growth_without_gap),
+        FalseCore("growth 2 % faster", partial(_growth, LARGER)),
+        FalseCore("no gap below the top", without(partial(_growth, TRUE), "Y <= (K−j)·w2")),
     ),
 )
 

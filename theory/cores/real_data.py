@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from functools import partial
 
-from theory.evidence.core import NUDGED, TRUE, Constant, Core, Element, FalseCore, Statement
+from theory.evidence.core import (
+    LARGER,
+    TRUE,
+    Constant,
+    Core,
+    Element,
+    FalseCore,
+    Statement,
+    without,
+)
 
 
 def _density(
@@ -32,12 +41,6 @@ def _density(
     )
 
 
-def _density_from_anywhere(*values: Element) -> Statement:
-    statement = _density(TRUE, *values)
-    assumed = {k: g for k, g in statement.assumed.items() if k != "(1−λk)p <= ref"}
-    return Statement(assumed, statement.conclusion)
-
-
 DENSITY = Core(
     name="density bound, every K and t",
     says="λ(K−1) ≤ 1, 0 ≤ h ≤ K, (1−λ(K−1)) p ≤ ref ⇒ (1−λ(K−1)) p' ≤ ref, times 1+λ",
@@ -48,8 +51,8 @@ DENSITY = Core(
     variables=("ref", "p", "h", "k", "lam"),
     state=partial(_density, TRUE),
     twins=(
-        FalseCore("h up to 1.02 K", partial(_density, NUDGED)),
-        FalseCore("any start", _density_from_anywhere),
+        FalseCore("h up to 1.02 K", partial(_density, LARGER)),
+        FalseCore("any start", without(partial(_density, TRUE), "(1−λk)p <= ref")),
     ),
 )
 
@@ -68,7 +71,7 @@ FLOOR = Core(
     step=("At every t ≥ 1: p_t ≥ ref/(1+λ), so KL(ref‖p_t) = E_ref[log(ref/p_t)] ≤ log(1+λ)."),
     variables=("ref", "p", "h", "lam"),
     state=partial(_floor, TRUE),
-    twins=(FalseCore("floor 2 % higher", partial(_floor, NUDGED)),),
+    twins=(FalseCore("floor 2 % higher", partial(_floor, LARGER)),),
 )
 
 
@@ -92,7 +95,7 @@ SPREAD = Core(
     ),
     variables=("ref", "p", "w", "m", "lam"),
     state=partial(_spread, TRUE),
-    twins=(FalseCore("2 % more", partial(_spread, NUDGED)),),
+    twins=(FalseCore("2 % more", partial(_spread, LARGER)),),
 )
 
 
@@ -110,6 +113,7 @@ def _induction(
         assumed={
             "x >= λcv": whole * x - part * lam * c * share,
             "V_t >= v": V - share,
+            "V_t >= 0": V,
             "(1+λ)x' >= λ(x + cV_t)": (1 + lam) * after - lam * (x + c * V),
             "λ >= 0": lam,
             "c >= 0": c,
@@ -117,12 +121,6 @@ def _induction(
         },
         conclusion=whole * (1 + lam) * after - part * lam * c * (1 + lam) * share,
     )
-
-
-def _without_variance(*values: Element) -> Statement:
-    statement = _induction(TRUE, *values)
-    assumed = {k: g for k, g in statement.assumed.items() if k != "V_t >= v"}
-    return Statement({**assumed, "V_t >= 0": values[4]}, statement.conclusion)
 
 
 INDUCTION = Core(
@@ -138,8 +136,8 @@ INDUCTION = Core(
     state=partial(_induction, TRUE),
     degree=3,
     twins=(
-        FalseCore("constant 2 % larger", partial(_induction, NUDGED)),
-        FalseCore("any variance", _without_variance),
+        FalseCore("constant 2 % larger", partial(_induction, LARGER)),
+        FalseCore("any variance", without(partial(_induction, TRUE), "V_t >= v")),
     ),
 )
 
@@ -196,7 +194,7 @@ MIXING = Core(
     variables=("before", "after", "ref", "start", "A", "B", "lam"),
     state=partial(_mixing, TRUE),
     identity=True,
-    twins=(FalseCore("2 % slower", partial(_mixing, NUDGED)),),
+    twins=(FalseCore("2 % slower", partial(_mixing, LARGER)),),
 )
 
 THEOREM_2_3_SHARP = (FLOOR, SPREAD, INDUCTION)

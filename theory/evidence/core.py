@@ -9,16 +9,17 @@ the draws, an induction over the rounds — is its ``step``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 # A member of the ring that a statement is written in: it has +, − and × with itself and with int.
 Element = Any
 
-# A constant of a statement as numerator and denominator: the true one, and 2 % more of it.
+# The factor on a constant of a statement as numerator and denominator: none, 2 % more, 2 % less.
 Constant = tuple[int, int]
 TRUE: Constant = (1, 1)
-NUDGED: Constant = (51, 50)
+LARGER: Constant = (51, 50)
+SMALLER: Constant = (49, 50)
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,24 @@ class Statement:
 
 
 State = Callable[..., Statement]
+
+
+def without(state: State, label: str) -> State:
+    """The statement with one assumption dropped.
+
+    Raises
+    ------
+    KeyError
+        When it makes no assumption of that label.
+    """
+
+    def weaker(*values: Element) -> Statement:
+        statement = state(*values)
+        kept = dict(statement.assumed)
+        del kept[label]
+        return replace(statement, assumed=kept)
+
+    return weaker
 
 
 @dataclass(frozen=True)

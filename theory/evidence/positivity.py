@@ -24,8 +24,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise, product
-from math import lcm
+from itertools import combinations_with_replacement, groupby, pairwise
+from math import lcm, prod
 from typing import Any
 
 import flint
@@ -189,16 +189,15 @@ def _by_certificate(core: Core, statement: Statement, conclusion: Polynomial) ->
 
 
 def _multiples(statement: Statement, conclusion: Polynomial) -> Iterator[Term]:
-    """The assumed equations times monomials, up to the degree of the conclusion."""
+    """The assumed equations times monomials, these up to the degree of the conclusion."""
     ring = conclusion.context()
-    for label, value in statement.zero.items():
-        equation = ring.constant(0) + value
-        room = conclusion.total_degree() - equation.total_degree()
-        for exponents in product(range(max(room, 0) + 1), repeat=len(ring.gens())):
-            if sum(exponents) <= max(room, 0):
-                monomial = ring.from_dict({exponents: 1})
-                factors = (str(monomial), f"[{label}]") if sum(exponents) else (f"[{label}]",)
-                yield Term(factors, monomial * equation, free=True)
+    one = ring.constant(1)
+    for degree in range(conclusion.total_degree() + 1):
+        for chosen in combinations_with_replacement(ring.gens(), degree):
+            monomial = prod(chosen, start=one)
+            for label, value in statement.zero.items():
+                factors = (str(monomial), f"[{label}]") if chosen else (f"[{label}]",)
+                yield Term(factors, monomial * value, free=True)
 
 
 def _products(statement: Statement, conclusion: Polynomial, degree: int) -> Iterator[Term]:

@@ -1,0 +1,165 @@
+r"""K = ∞: exponential tilts, the reward–KL frontier, and the fixed point with real data."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from theory.evidence.core import (
+    LARGER,
+    SMALLER,
+    TRUE,
+    Constant,
+    Core,
+    Element,
+    FalseCore,
+    Statement,
+)
+
+
+def _tilt(
+    constant: Constant,
+    p: Element,
+    after: Element,
+    start: Element,
+    W: Element,
+    w: Element,
+    Z: Element,
+    m: Element,
+) -> Statement:
+    part, whole = constant
+    return Statement(
+        assumed={},
+        zero={"Zp = p0·w^t": Z * p - start * W, "mp' = pw": m * after - p * w},
+        conclusion=whole * Z * m * after - part * start * W * w,
+    )
+
+
+TILT = Core(
+    name="rounds are tilts, every t",
+    says="Zp = p0·w^t, mp' = pw ⇒ Zmp' = p0·w^(t+1)",
+    step=(
+        "K = ∞ means p' = pw/m, m = E_p[w]. Induction on t: p_t is proportional to p_0 w^t; "
+        "summing gives Zm = E_{p_0}[w^(t+1)]."
+    ),
+    variables=("p", "after", "start", "W", "w", "Z", "m"),
+    state=partial(_tilt, TRUE),
+    identity=True,
+    twins=(FalseCore("2 % more", partial(_tilt, LARGER)),),
+)
+
+
+def _gap(
+    constant: Constant,
+    q: Element,
+    r: Element,
+    Lq: Element,
+    L0: Element,
+    Lt: Element,
+    z: Element,
+    beta: Element,
+) -> Statement:
+    part, whole = constant
+    return Statement(
+        assumed={},
+        zero={"β log p = β log p0 + r − βz": beta * (Lt - L0 + z) - r},
+        # βqz − [qr − βq log(q/p0)] − βq log(q/p)
+        conclusion=whole * (beta * q * z - q * r + beta * q * (Lq - L0))
+        - part * beta * q * (Lq - Lt),
+    )
+
+
+GAP = Core(
+    name="gap to the frontier",
+    says="β log p = β log p0 + r − βz ⇒ βqz = qr − βq log(q/p0) + βq log(q/p)",
+    step=(
+        "Sum over the atoms of any law q, with the tilt p = p0 e^(r/β)/Z, z = log Z: "
+        "E_q[r] − β KL(q‖p0) = β log Z − β KL(q‖p). KL(q‖p) ≥ 0 because log x ≤ x − 1, with "
+        "equality for q = p alone: the tilt is the one maximiser, and the value there is β log Z."
+    ),
+    variables=("q", "r", "Lq", "L0", "Lt", "z", "beta"),
+    state=partial(_gap, TRUE),
+    identity=True,
+    twins=(FalseCore("gap 2 % larger", partial(_gap, LARGER)),),
+)
+
+
+def _fixed_point(
+    constant: Constant, p: Element, ref: Element, w: Element, zeta: Element, lam: Element
+) -> Statement:
+    part, whole = constant
+    return Statement(
+        assumed={},
+        zero={"(1+λ)(ζ−w)p = ζ·ref": (1 + lam) * (zeta - w) * p - zeta * ref},
+        # (1+λ)p − ref − λpw/m with m = λζ/(1+λ), times ζ
+        conclusion=whole * zeta * ((1 + lam) * p - ref) - part * (1 + lam) * p * w,
+    )
+
+
+FIXED_POINT = Core(
+    name="fixed point with real data",
+    says="(1+λ)(ζ−w)p = ζ·ref, m = λζ/(1+λ) ⇒ (1+λ)p = ref + λpw/m, times ζ",
+    step="K = ∞: at every atom p is what the round makes of it when E_p[w] = m.",
+    variables=("p", "ref", "w", "zeta", "lam"),
+    state=partial(_fixed_point, TRUE),
+    identity=True,
+    twins=(FalseCore("2 % heavier", partial(_fixed_point, LARGER)),),
+)
+
+
+def _mean(
+    constant: Constant, P: Element, W: Element, R: Element, zeta: Element, lam: Element
+) -> Statement:
+    part, whole = constant
+    return Statement(
+        assumed={},
+        zero={
+            "(1+λ)(ζΣp − Σpw) = ζΣref": (1 + lam) * (zeta * P - W) - zeta * R,
+            "Σp = 1": P - 1,
+            "Σref = 1": R - 1,
+        },
+        conclusion=whole * (1 + lam) * W - part * lam * zeta,
+    )
+
+
+MEAN = Core(
+    name="mean weight at the fixed point",
+    says="(1+λ)(ζΣp − Σpw) = ζΣref, Σp = Σref = 1 ⇒ (1+λ)E_p[w] = λζ",
+    step="Sum the equation of 'fixed point with real data' over the atoms: m is indeed E_p[w].",
+    variables=("P", "W", "R", "zeta", "lam"),
+    state=partial(_mean, TRUE),
+    identity=True,
+    twins=(FalseCore("2 % heavier", partial(_mean, LARGER)),),
+)
+
+
+def _off_top(constant: Constant, s: Element, w: Element, top: Element, zeta: Element) -> Statement:
+    part, whole = constant
+    return Statement(
+        assumed={
+            "p/ζ >= 0": s,
+            "w >= 0": w,
+            "w <= w*": top - w,
+            "w* <= ζ": zeta - top,
+        },
+        # ref·w* − (1+λ)(w*−w)p with (1+λ)p = ζs, ref = s(ζ−w)
+        conclusion=part * s * (zeta - w) * top - whole * (top - w) * zeta * s,
+    )
+
+
+OFF_TOP = Core(
+    name="mass off the top at the fixed point",
+    says="0 ≤ w ≤ w* ≤ ζ, (1+λ)p = ζs, ref = s(ζ−w) ⇒ (1+λ)(w*−w)p ≤ w*·ref",
+    step=(
+        "Divide by w*−w > 0 and sum over the atoms below the top: their mass is at most "
+        "I'/(1+λ), I' = Σ ref/(1 − w/w*), so the top has at least 1 − I'/(1+λ) however little the "
+        "reference has there."
+    ),
+    variables=("s", "w", "top", "zeta"),
+    state=partial(_off_top, TRUE),
+    degree=3,
+    twins=(FalseCore("bound 2 % smaller", partial(_off_top, SMALLER)),),
+)
+
+RLHF_TILT = (TILT, GAP)
+TILT_FRONTIER = (TILT, GAP)
+CONDENSATION = (FIXED_POINT, MEAN, OFF_TOP)
