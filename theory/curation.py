@@ -11,12 +11,14 @@ The curated law is :math:`C_K(p) = p\,H^K_p` with
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.choice import Choice, PlackettLuce
 from theory.enumeration import enumerate_factor, enumeration_cost
 from theory.law import Law, log_total
 from theory.quadrature import ONE_ROUND_TERMS, NodeSolver, RewardGrid
@@ -25,12 +27,18 @@ from theory.validation import FloatArray, check_candidates
 
 Method = Literal["auto", "enumeration", "quadrature"]
 
+# For a choice model that is not Plackett–Luce rewards are made weights e^r: beyond this span, those
+# of other curators (products, inverses) could leave the range of float64.
+CHOICE_SPAN = 300.0
+
 # "auto" enumerates an exact law up to this many terms over all atoms: about a second while masses
 # and weights have a few digits, more when they are long.
 AUTO_ENUMERATION_TERMS = 1_000_000
 
 
-def curation_factor(law: Law, K: float, method: Method = "auto") -> NDArray[Any]:
+def curation_factor(
+    law: Law, K: float, method: Method = "auto", choice: Choice | None = None
+) -> NDArray[Any]:
     r"""Curation factors :math:`H^K_p(x_i)` at the atoms of a law.
 
     Parameters
@@ -43,6 +51,9 @@ def curation_factor(law: Law, K: float, method: Method = "auto") -> NDArray[Any]
         ``"enumeration"`` sums over all draws: exact ``Fraction`` results for an exact law.
         ``"quadrature"`` evaluates the one-dimensional integral, near-linear in n, for any K.
         ``"auto"`` enumerates exact laws that are small enough and integrates otherwise.
+    choice
+        Who curates (see :mod:`theory.choice`); by default Plackett–Luce. With another model an
+        exact law is always enumerated, and ``method`` must be ``"auto"``.
 
     Returns
     -------
@@ -53,7 +64,8 @@ def curation_factor(law: Law, K: float, method: Method = "auto") -> NDArray[Any]
     Raises
     ------
     ValueError
-        For K below 1 or not whole, an unknown method, or an enumeration that is too large.
+        For K below 1 or not whole, an unknown method, an enumeration that is too large, or a choice
+        model that does not speak about this K, this number of atoms or these rewards.
 
     Examples
     --------
@@ -66,6 +78,12 @@ def curation_factor(law: Law, K: float, method: Method = "auto") -> NDArray[Any]
     K = check_candidates(K)
     if method not in ("auto", "enumeration", "quadrature"):
         raise ValueError(f'method = {method!r} is none of "auto", "enumeration", "quadrature".')
+    if choice is not None and not isinstance(choice, PlackettLuce):
+        if method != "auto":
+            raise ValueError(
+                f'method = {method!r} is for Plackett–Luce: give method="auto" with {choice}.'
+            )
+        return _factor_by_choice(law, K, choice)
     if law.is_exact and method != "quadrature":
         factors = _exact_factors(law, K, anyway=method == "enumeration")
         if factors is not None:
@@ -109,8 +127,10 @@ def _log(number: float) -> float:
     return math.log(number) if number > 0 else -math.inf
 
 
-def curate(law: Law, K: float) -> Law:
+def curate(law: Law, K: float, choice: Choice | None = None) -> Law:
     r"""The law :math:`C_K(p)` of the kept sample; exact when enumeration is (see above).
+
+    ``choice`` says who curates, as for :func:`curation_factor`.
 
     Examples
     --------
@@ -118,6 +138,14 @@ def curate(law: Law, K: float) -> Law:
     [0.375, 0.625]
     """
     K = check_candidates(K)
+    if choice is not None and not isinstance(choice, PlackettLuce):
+        factor = _factor_by_choice(law, K, choice)
+        if law.exact_probabilities is not None:
+            return law.with_probabilities(
+                [p * h for p, h in zip(law.exact_probabilities, factor, strict=True)]
+            )
+        with np.errstate(divide="ignore"):
+            return law.reweighted(np.log(factor))
     if law.exact_probabilities is not None:
         factors = _exact_factors(law, K, anyway=False)
         if factors is not None:
@@ -127,6 +155,53 @@ def curate(law: Law, K: float) -> Law:
     log_probabilities = log_curation_factor(law, K)
     log_probabilities += law.log_probabilities
     return law.with_log_probabilities(log_probabilities, normalised=True)
+
+
+def _factor_by_choice(law: Law, K: float, choice: Choice) -> NDArray[Any]:
+    """Curation factor under a choice model, in rationals for an exact law."""
+    choice.check(K, len(law))
+    if law.is_exact:
+        assert law.exact_probabilities is not None
+        assert law.exact_weights is not None
+        masses = np.array(law.exact_probabilities, dtype=object)
+        weights: list[Any] = list(law.exact_weights)
+        if min(weights) == 0 and not choice.ordinal:
+            raise ValueError(f"weights of 0 are not supported under {choice}: give positive ones.")
+        return choice.factor(masses, weights, K, _RationalLuce())
+    if choice.ordinal:
+        return choice.factor(law.probabilities, law.rewards.tolist(), K, _FloatLuce())
+    span = float(law.rewards.max() - law.rewards.min())
+    if span > CHOICE_SPAN:
+        raise ValueError(
+            f"rewards span {span:g}, more than {CHOICE_SPAN:g}: under {choice} rescale the "
+            "rewards, or clip them from below."
+        )
+    weights = np.exp(law.rewards - law.rewards.max()).tolist()
+    return choice.factor(law.probabilities, weights, K, _FloatLuce())
+
+
+class _RationalLuce:
+    """Plackett–Luce in rationals."""
+
+    def number(self, value: int | Fraction) -> Fraction:
+        return Fraction(value)
+
+    def factor(self, law: NDArray[Any], weights: Sequence[Any], K: int | float) -> NDArray[Any]:
+        if math.isinf(K):
+            w = np.array(weights, dtype=object)
+            return w / (law * w).sum()
+        return np.array(enumerate_factor(list(law), list(weights), int(K)), dtype=object)
+
+
+class _FloatLuce:
+    """Plackett–Luce in float64, by quadrature."""
+
+    def number(self, value: int | Fraction) -> float:
+        return float(value)
+
+    def factor(self, law: NDArray[Any], weights: Sequence[Any], K: int | float) -> NDArray[Any]:
+        masses = Law.from_weights(law, np.asarray(weights, dtype=np.float64), normalise=True)
+        return np.exp(log_curation_factor(masses, K))
 
 
 def _exact_factors(law: Law, K: float, *, anyway: bool) -> list[Fraction] | None:

@@ -15,9 +15,10 @@ from typing import Literal
 
 import numpy as np
 
+from theory.choice import Choice, PlackettLuce
 from theory.enumeration import enumeration_cost
 from theory.law import Law
-from theory.trajectory import ExactTrajectory, GridTrajectory, Trajectory
+from theory.trajectory import AtomTrajectory, ExactTrajectory, GridTrajectory, Trajectory
 from theory.validation import check_candidates, check_ratio, check_steps
 
 Arithmetic = Literal["auto", "exact", "float64"]
@@ -44,11 +45,15 @@ class RetrainingLoop:
         ``"exact"`` keeps rationals (exact laws, a rational or infinite ``lam``): denominators grow
         about K-fold in bits per round. ``"float64"`` iterates on a reward grid. ``"auto"`` is exact
         while that is cheap: see :attr:`Trajectory.is_exact` for what a run used.
+    choice
+        Who curates (see :mod:`theory.choice`); by default Plackett–Luce. Another model is iterated
+        atom by atom, and holds every law.
 
     Raises
     ------
     ValueError
-        For K < 1, ``lam`` < 0, an initial law on other atoms, or exact arithmetic on float64 input.
+        For K < 1, ``lam`` < 0, an initial law on other atoms, exact arithmetic on float64 input, or
+        a choice model that does not speak about this K or this number of atoms.
 
     Examples
     --------
@@ -65,12 +70,17 @@ class RetrainingLoop:
         initial: Law | None = None,
         *,
         arithmetic: Arithmetic = "auto",
+        choice: Choice | None = None,
     ) -> None:
         for name, law in (("reference", reference), ("initial", initial)):
             if not isinstance(law, Law) and not (name == "initial" and law is None):
                 raise TypeError(f"the {name} is of type {type(law).__name__}: give a Law.")
         self.K = check_candidates(K)
         self.lam = check_ratio(lam)
+        # Plackett–Luce has faster roads than any other.
+        self.choice = None if isinstance(choice, PlackettLuce) else choice
+        if self.choice is not None:
+            self.choice.check(self.K, len(reference))
         self.reference = reference
         self.initial = reference if initial is None else initial
         if len(self.initial) != len(reference):
@@ -111,12 +121,12 @@ class RetrainingLoop:
         ``progress``, if given, is called with the number of rounds done after each of them.
         """
         steps = check_steps(steps)
-        setting = (self.reference, self.initial, self.K, self.lam, steps)
+        setting = (self.reference, self.initial, self.K, self.lam, steps, progress, self.choice)
         if self.arithmetic == "exact" or (
             self.arithmetic == "auto" and self._exact_input and self._exact_is_cheap(steps)
         ):
-            return ExactTrajectory(*setting, progress)
-        return GridTrajectory(*setting, progress)
+            return ExactTrajectory(*setting)
+        return (GridTrajectory if self.choice is None else AtomTrajectory)(*setting)
 
     def _exact_is_cheap(self, steps: int) -> bool:
         weights = self.reference.exact_weights

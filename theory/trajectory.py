@@ -12,10 +12,11 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.curation import curation_factor
+from theory.choice import Choice
+from theory.curation import Method, curation_factor
 from theory.divergences import entropy, kl, total_variation
 from theory.iteration import Iteration, Plan
-from theory.law import Law, log_of_rational
+from theory.law import Law, log_of_rational, log_total
 from theory.threads import one_blas_thread
 from theory.validation import FloatArray
 
@@ -97,9 +98,10 @@ class Trajectory(ABC):
         lam: float | Fraction,
         steps: int,
         progress: Callable[[int], None] | None = None,
+        choice: Choice | None = None,
     ) -> None:
         self.reference, self.initial = reference, initial
-        self.K, self.lam, self.steps = K, lam, steps
+        self.K, self.lam, self.steps, self.choice = K, lam, steps, choice
         self._run(progress if progress is not None else lambda done: None)
 
     @abstractmethod
@@ -270,10 +272,60 @@ class ExactTrajectory(Trajectory):
         self.laws = Laws(self.steps, laws.__getitem__, laws.__iter__)
 
     def _next(self, law: Law) -> Law:
-        p = _rationals(law.exact_probabilities) * curation_factor(law, self.K, "enumeration")
+        method: Method = "enumeration" if self.choice is None else "auto"
+        factor = curation_factor(law, self.K, method, self.choice)
+        p = _rationals(law.exact_probabilities) * factor
         if isinstance(self.lam, Fraction):
             p = (_rationals(self.reference.exact_probabilities) + self.lam * p) / (1 + self.lam)
         return self.reference.with_probabilities(p)
+
+
+class AtomTrajectory(Trajectory):
+    """A run in float64 under a choice model, iterated atom by atom; its laws are all held."""
+
+    is_exact = False
+
+    def _run(self, progress: Callable[[int], None]) -> None:
+        laws = [self.initial]
+        self.mass_defect = np.zeros(self.steps + 1)
+        for step in range(1, self.steps + 1):
+            law, self.mass_defect[step] = self._next(laws[-1])
+            laws.append(law)
+            progress(step)
+        rewards = self.reference.rewards
+        charged = self.initial.log_probabilities > -np.inf
+        if not math.isinf(self.lam):
+            charged |= self.reference.log_probabilities > -np.inf
+        highest = float(np.max(rewards, where=charged, initial=-np.inf))
+        masses = np.array([law.probabilities for law in laws])
+        # Atoms that no law charges may have any reward: they do not count.
+        weights = np.exp(np.where(charged, rewards - highest, -np.inf))
+        means = masses @ weights
+        spreads = (masses * (weights - means[:, None]) ** 2).sum(axis=1)
+        self.log_expected_weight = np.log(means) + highest
+        with np.errstate(over="ignore", divide="ignore"):
+            self.expected_weight = np.exp(self.log_expected_weight)
+            self.weight_variance = np.exp(np.log(spreads) + 2 * highest)
+        self.expected_reward = np.array([law.expectation(rewards) for law in laws])
+        self.reward_variance = np.array(
+            [
+                law.expectation((rewards - mean) ** 2) if math.isfinite(mean) else math.nan
+                for law, mean in zip(laws, self.expected_reward, strict=True)
+            ]
+        )
+        self.top_mass = masses[:, rewards == highest].sum(axis=1)
+        self.laws = Laws(self.steps, laws.__getitem__, laws.__iter__)
+
+    def _next(self, law: Law) -> tuple[Law, float]:
+        """The next law, and by how much the curated one missed the mass 1."""
+        factor = curation_factor(law, self.K, choice=self.choice)
+        with np.errstate(divide="ignore"):
+            kept = law.log_probabilities + np.log(factor)
+            defect = math.expm1(log_total(kept))
+            if not math.isinf(self.lam):
+                log_lam = np.log(float(self.lam))
+                kept = np.logaddexp(self.reference.log_probabilities, kept + log_lam)
+        return self.reference.with_log_probabilities(kept), defect
 
 
 def _rationals(entries: tuple[Fraction, ...] | None) -> NDArray[Any]:

@@ -59,11 +59,13 @@ class OrderStatistic(Choice):
     ) -> Numbers:
         """Level by level, from the masses above, at and below it."""
         self.check(K)
+        if law.dtype != object:
+            distinct, levels = np.unique(np.array(weights, dtype=float), return_inverse=True)
+            ascending = np.bincount(levels, weights=law, minlength=distinct.size)
+            return self._float_factor(ascending[::-1].astype(float), int(K))[::-1][levels]
         ranks = {weight: rank for rank, weight in enumerate(sorted(set(weights), reverse=True))}
         levels = np.array([ranks[weight] for weight in weights])
-        masses = np.array([law[levels == rank].sum() for rank in range(len(ranks))])
-        if masses.dtype != object:
-            return self._float_factor(masses, int(K))[levels]
+        masses = [law[levels == rank].sum() for rank in range(len(ranks))]
         factors = np.empty(len(masses), dtype=object)
         for level in range(len(masses)):
             nothing = arithmetic.number(0)

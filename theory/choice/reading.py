@@ -69,4 +69,9 @@ def _decoded(value: Any) -> Any:
         return choice_from_json(value)
     if isinstance(value, list):
         return tuple(_decoded(entry) for entry in value)
-    return Fraction(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    try:
+        return Fraction(value)
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"{value!r} in a choice model is not a rational number.") from None
