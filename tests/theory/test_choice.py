@@ -396,11 +396,12 @@ def test_the_factor_of_a_monotone_model_does_not_fall_with_the_weight(atoms, K, 
 def test_the_factor_of_the_others_falls_somewhere(case):
     choice, _ = CASES[case]
     K = 2
-    masses, weights = [F(97, 100), F(1, 100), F(1, 100), F(1, 100)], WEIGHTS
+    masses, weights = MASSES, WEIGHTS
     if case == "adversarial":
         # Pairs hide it: there a share φ acts like noise 2φ. Of three, far below nearly all others,
         # those who choose by 1/w gain more from a lower w than those who choose by w lose.
         K, weights = 3, [F(800), F(1), F(2), F(4)]
+        masses = [F(97, 100), F(1, 100), F(1, 100), F(1, 100)]
     factor = enumerated_factor(choice, masses, weights, K)
     assert any(
         a[0] < b[0] and a[1] > b[1]
