@@ -59,6 +59,10 @@ def enumerate_factor(probabilities: Sequence[Any], weights: Sequence[Any], K: in
             [Fraction(p) for p in probabilities], [Fraction(w) for w in weights], K
         )
     one = probabilities[0] * 0 + 1
+    if isinstance(one, flint.arb):
+        rational = [_as_fraction(weight) for weight in weights]
+        if None not in rational:
+            return _enclosed_factors(probabilities, [w for w in rational if w is not None], K, one)
     # int / int would be a rounded float, outside every ball.
     weights = [Fraction(w) if isinstance(w, int) else w for w in weights]
     lift = _lift_to_ball if isinstance(one, flint.arb) else _identity
@@ -112,6 +116,22 @@ def _exact_factors(
     return [cache[weight] for weight in integers]
 
 
+def _enclosed_factors(
+    probabilities: Sequence[flint.arb], weights: list[Fraction], K: int, one: flint.arb
+) -> list[flint.arb]:
+    # A scale of the weights leaves the factors alone, and sums of integers add and hash fastest.
+    integers = _integer_weights(weights)
+    sums = _sums_over_multisets(probabilities, integers, K - 1, one)
+    cache: dict[int, flint.arb] = {}
+    for weight in set(integers):
+        if weight == 0:
+            cache[weight] = sums.get(0, one * 0)
+        else:
+            terms = (chance / (weight + total) for total, chance in sums.items())
+            cache[weight] = K * weight * sum(terms, start=one * 0)
+    return [cache[weight] for weight in integers]
+
+
 def _integer_weights(weights: Sequence[Fraction]) -> list[int]:
     common = math.lcm(*(Fraction(w).denominator for w in weights))
     integers = [int(w * common) for w in weights]
@@ -159,6 +179,13 @@ def _sum_by_binary_splitting(numerators: list[Any], denominators: list[Any]) -> 
         ]
         denominators = [b * d for b, d in zip(left, right, strict=True)]
     return numerators[0], denominators[0]
+
+
+def _as_fraction(value: Any) -> Fraction | None:
+    """The number as a fraction, if it is a rational of Python's or flint's."""
+    if isinstance(value, flint.fmpq):
+        return Fraction(int(value.p), int(value.q))
+    return Fraction(value) if isinstance(value, Rational) else None
 
 
 def _is_zero(value: Any) -> bool:
