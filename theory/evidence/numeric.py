@@ -17,10 +17,11 @@ from typing import Any
 
 import numpy as np
 
+from theory.choice import Choice
 from theory.curation import curation_factor
 from theory.evidence.floating import FloatArithmetic
 from theory.evidence.instance import Instance
-from theory.evidence.judge import SidesOf, compare, tightest
+from theory.evidence.judge import SidesOf, compare, judged, tightest
 from theory.evidence.run import Numbers, Run
 from theory.evidence.sides import Relation, Sides
 from theory.evidence.verdict import Comparison, Status, Strength, Verdict
@@ -50,11 +51,14 @@ class Scenario:
     lam: Fraction | float
     steps: int
     initial: Law | None = None
+    choice: Choice | None = None
 
     @classmethod
     def of(cls, instance: Instance) -> Scenario:
-        """The instance with its rationals rounded to float64."""
-        weights = [float(weight) for weight in instance.weights]
+        """The instance with its rationals rounded to float64; only ratios of weights matter, and
+        they may be larger than any float64."""
+        top = max(instance.weights)
+        weights = [float(weight / top) for weight in instance.weights]
 
         def law(masses: Sequence[Fraction]) -> Law:
             return Law.from_weights([float(mass) for mass in masses], weights, normalise=True)
@@ -66,6 +70,7 @@ class Scenario:
             lam=instance.lam,
             steps=instance.steps,
             initial=None if instance.initial is None else law(instance.initial),
+            choice=instance.choice,
         )
 
 
@@ -73,14 +78,24 @@ def check(sides: SidesOf, scenario: Scenario) -> Verdict:
     """Evaluate every comparison along a run of the loop, to the stated tolerance."""
     # Constants that overflow are bounds that hold with room to spare; NaN is caught by `judge`.
     with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
-        run = float_run(scenario)
-        return Verdict(Strength.NUMERIC, scenario.label, tightest(map(judge, sides(run))))
+        comparisons: list[Comparison] = []
+        note = ""
+        try:
+            comparisons.extend(judged(sides(float_run(scenario)), judge))
+        except OverflowError as reason:
+            note = f"beyond float64: {reason}"
+        return Verdict(Strength.NUMERIC, scenario.label, tightest(comparisons), note)
 
 
 def float_run(scenario: Scenario) -> Run:
     """The trajectory of the library's loop, on the atoms that the reference charges."""
     loop = RetrainingLoop(
-        scenario.reference, scenario.K, float(scenario.lam), scenario.initial, arithmetic="float64"
+        scenario.reference,
+        scenario.K,
+        float(scenario.lam),
+        scenario.initial,
+        arithmetic="float64",
+        choice=scenario.choice,
     )
     charged = scenario.reference.probabilities > 0
     rewards = scenario.reference.rewards[charged]
@@ -96,6 +111,7 @@ def float_run(scenario: Scenario) -> Run:
         laws=[law.probabilities[charged] for law in loop.run(scenario.steps).laws],
         exact_lam=scenario.lam,
         exact_weights=weights,
+        choice=scenario.choice,
     )
 
 
