@@ -65,6 +65,21 @@ Qed.
 Lemma variance_ge0 p f : law p -> 0 <= variance p f.
 Proof. by move=> [p0 _]; apply: sumr_ge0 => x _; rewrite mulr_ge0 ?sqr_ge0. Qed.
 
+(** A law charges some point, so the mean of a positive function is positive. *)
+Lemma law_charges p : law p -> exists x, 0 < p x.
+Proof.
+move=> [p_ge0 p1]; apply/existsP; apply: contra_eqT p1; rewrite negb_exists => /forallP p_le0.
+rewrite big1 1?eq_sym ?oner_eq0 // => x _; apply/eqP.
+by rewrite eq_le p_ge0 andbT leNgt p_le0.
+Qed.
+
+Lemma mean_gt0 p f : law p -> (forall x, 0 < f x) -> 0 < mean p f.
+Proof.
+move=> lp f0; have [x px] := law_charges lp; have [p_ge0 _] := lp.
+rewrite /mean (bigD1 x) //= ltr_spaddl ?mulr_gt0 //.
+by apply: sumr_ge0 => y _; rewrite mulr_ge0 // ltW.
+Qed.
+
 End Means.
 
 Section Tuples.
@@ -187,6 +202,12 @@ move=> lp; have [k0 k1] := kept_law w_gt0 K_gt0 lp; have [r0 r1] := pref_law; sp
   by apply: divr_ge0; [rewrite addr_ge0 ?mulr_ge0 | exact: ltW lam1_gt0].
 by rewrite -mulr_suml big_split /= -mulr_sumr k1 r1 mulr1 divff // gt_eqF ?lam1_gt0.
 Qed.
+
+Lemma mixedS p0 t : mixed K lam w pref p0 t.+1 = step K lam w pref (mixed K lam w pref p0 t).
+Proof. by []. Qed.
+
+Lemma pureS p0 t : pure K w p0 t.+1 = kept K w (pure K w p0 t).
+Proof. by []. Qed.
 
 Lemma mixed_law p0 t : law p0 -> law (mixed K lam w pref p0 t).
 Proof. by move=> lp; elim: t => //= t; apply: step_law. Qed.

@@ -95,12 +95,9 @@ Qed.
 Theorem reward_increase (wmax : R) : (forall x, 0 < p x -> w x <= wmax) ->
   mean p w + (K%:R - 1) / K%:R * (variance p w / wmax) <= mean (kept K w p) w.
 Proof.
-move=> w_le; have [p_ge0 p1] := p_law.
+move=> w_le; have [p_ge0 _] := p_law.
 have wmax_gt0 : 0 < wmax.
-  have [x px] : exists x, 0 < p x.
-    apply/existsP; apply: contra_eqT p1; rewrite negb_exists => /forallP px.
-    rewrite big1 1?eq_sym ?oner_eq0 // => x _; apply/eqP; rewrite eq_le p_ge0 andbT.
-    by rewrite leNgt px.
+  have [x px] := law_charges p_law.
   exact: lt_le_trans (w_gt0 x) (w_le x px).
 rewrite gain_equality ler_add2l.
 have -> : (K%:R - 1) / K%:R * (variance p w / wmax) =
