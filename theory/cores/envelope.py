@@ -144,6 +144,10 @@ def _variation(
     return Statement(
         assumed={
             "x^K >= Kz^(K−1)x − (K−1)z^K": X - K * Z * x + (K - 1) * Z * z,
+            "x^K >= 0": X,
+            "x >= 0": x,
+            "x <= 1": 1 - x,
+            "u >= 0": u,
             "u >= u(m)": u - (1 + lam) * (1 - x) + lam * (1 - X),
             "λ >= 0": lam,
             "K >= 1": K - 1,

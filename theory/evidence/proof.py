@@ -158,8 +158,8 @@ def _points(core: Core, state: State, count: int) -> Iterator[Point]:
     try:
         images = positivity.chart(core, state) if core.chart else None
     except positivity.Undecided:
-        # A twin that drops an assumption of the chart still shares the core's coordinates.
-        images = positivity.chart(core, core.state)
+        # A twin that drops an assumption of the chart has no such coordinates.
+        images = None
     for _ in range(count):
         yield coordinates if images is None else tuple(sigma.at(coordinates) for sigma in images)
         coordinates = tuple(Fraction(generator.choice(VALUES)) for _ in range(size))
