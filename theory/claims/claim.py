@@ -9,10 +9,9 @@ from fractions import Fraction
 
 from theory.evidence.core import Core
 from theory.evidence.family import Family
-from theory.evidence.instance import Instance
 from theory.evidence.judge import SidesOf
 from theory.evidence.loops import Loops
-from theory.evidence.subject import Subject
+from theory.evidence.subject import Case, Subject
 from theory.evidence.verdict import INSTANCE_STRENGTHS, Strength
 
 
@@ -56,7 +55,7 @@ class Extremal:
     """
 
     part: str
-    instance: Callable[[int, int | float, Fraction | float], Instance]
+    instance: Callable[[int, int | float, Fraction | float], Case]
     rungs: int = 4
     settings: tuple[tuple[int | float, Fraction | float], ...] | None = None
 
@@ -148,7 +147,7 @@ class Claim:
     cores: tuple[Core, ...] = ()
     machine_checked: tuple[str, ...] = ()
     searched: str = ""
-    counterexample: Instance | None = None
+    counterexample: Case | None = None
 
     def __post_init__(self) -> None:
         if len(self.false_twins) < 2 and self.standing is not Standing.REFUTED:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from theory.enumeration import enumerate_factor
 from theory.evidence import rational
 from theory.evidence.instance import Instance
-from theory.evidence.judge import SidesOf, compare, entries, tightest
+from theory.evidence.judge import SidesOf, compare, entries, judged, tightest
 from theory.evidence.precision import ball
 from theory.evidence.run import Numbers, infinite_factor, run_loop, weight_levels
 from theory.evidence.separated import enclose_factor, far_apart
@@ -132,7 +132,7 @@ def check(sides: SidesOf, instance: Instance) -> Verdict:
     for precision in PRECISIONS:
         with flint.ctx.workprec(precision):
             run = run_loop(instance, BallArithmetic())
-            comparisons = tightest(map(judge, sides(run)))
+            comparisons = tightest(judged(sides(run), judge))
         verdict = Verdict(Strength.CERTIFIED, instance, comparisons, f"{precision} bits")
         if verdict.status is not Status.UNDECIDED:
             return verdict

@@ -27,8 +27,8 @@ class FloatArithmetic:
     """``float`` numbers and float64 arrays."""
 
     def number(self, value: int | Fraction) -> float:
-        """The nearest float."""
-        return float(value)
+        """The nearest float, as NumPy's: divided by 0 it is infinite or not a number."""
+        return np.float64(value)
 
     def array(self, values: Sequence[Fraction]) -> Numbers:
         """The nearest float64 array, shape (n,)."""

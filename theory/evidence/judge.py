@@ -3,7 +3,7 @@ r"""From two sides to one comparison: what exact, ball and float64 evidence have
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,18 @@ from theory.evidence.verdict import WORST_FIRST, Comparison, Status
 Judge = Callable[[Sides], Comparison]
 # What a claim is, to those who check it: every comparison it makes on one run.
 SidesOf = Callable[..., Iterable[Sides]]
+
+
+def judged(comparisons: Iterable[Sides], judge: Judge) -> Iterator[Comparison]:
+    """Each comparison decided by a judge. Empty arrays assert nothing and are left out; a division
+    by 0 in the making of a side leaves the statement without a meaning there, so undecided."""
+    try:
+        for sides in comparisons:
+            if np.broadcast(sides.left, sides.right).size > 0:
+                yield judge(sides)
+    except ZeroDivisionError:
+        nowhere = Sides.equal("a side is divided by 0", 0, math.nan, math.nan)
+        yield compare(nowhere, Status.UNDECIDED)
 
 
 def entries(sides: Sides) -> list[Sides]:

@@ -19,10 +19,13 @@ from typing import Any
 import flint
 
 from theory.evidence.precision import ball
+from theory.evidence.run import OutOfReach
 
 FIRST_PRECISION = 64
 # Below this precision balls almost always decide; the coprime base is computed once beyond it.
 ZERO_TEST_PRECISION = 512
+# Beyond this precision a sign is given up: a number of a claim is 0 or larger than 2^-30000.
+LAST_PRECISION = 2**15
 
 
 class LogNumber:
@@ -55,15 +58,36 @@ class LogNumber:
         return LogNumber(self.constant + other.constant, terms)
 
     def __mul__(self, other: Any) -> LogNumber:
+        if isinstance(other, LogNumber):
+            if self.terms and other.terms:
+                raise OutOfReach("a product of logarithms has no exact value here")
+            return self * other.constant if self.terms else other * self.constant
         if not isinstance(other, Rational):
             return NotImplemented
         scale = Fraction(other)
         return LogNumber(self.constant * scale, {b: c * scale for b, c in self.terms.items()})
 
     def __truediv__(self, other: Any) -> LogNumber:
+        if isinstance(other, LogNumber):
+            if other.terms:
+                raise OutOfReach("a quotient of logarithms has no exact value here")
+            other = other.constant
         if not isinstance(other, Rational):
             return NotImplemented
         return self * (1 / Fraction(other))
+
+    def __rtruediv__(self, other: Any) -> LogNumber:
+        if not isinstance(other, Rational):
+            return NotImplemented
+        return LogNumber(Fraction(other)) / self
+
+    def __pow__(self, exponent: int) -> LogNumber:
+        if not isinstance(exponent, int) or exponent < 0:
+            return NotImplemented
+        power = LogNumber(Fraction(1))
+        for _ in range(exponent):
+            power = power * self
+        return power
 
     __radd__ = __add__
     __rmul__ = __mul__
@@ -101,7 +125,13 @@ class LogNumber:
         return (self - other).sign() >= 0
 
     def sign(self) -> int:
-        """-1, 0 or 1; always decided."""
+        """-1, 0 or 1.
+
+        Raises
+        ------
+        OutOfReach
+            When the number is not 0 and too close to it.
+        """
         if not self.terms:
             return (self.constant > 0) - (self.constant < 0)
         precision, independent = FIRST_PRECISION, False
@@ -116,6 +146,10 @@ class LogNumber:
                 if not reduced.terms:
                     return reduced.sign()
                 independent = True
+            if precision >= LAST_PRECISION:
+                raise OutOfReach(
+                    f"{precision} bits do not show the sign of a number with logarithms"
+                )
             precision *= 2
 
     def enclosure(self, precision: int) -> flint.arb:
@@ -152,8 +186,20 @@ class LogNumber:
         return f"{self.constant}{logs}"
 
 
-def log_of(value: Fraction) -> LogNumber:
-    """Natural logarithm of a positive rational."""
+def log_of(value: Fraction | LogNumber) -> LogNumber:
+    """Natural logarithm of a positive rational.
+
+    Raises
+    ------
+    OutOfReach
+        For a number with logarithms.
+    ValueError
+        When the number is not positive.
+    """
+    if isinstance(value, LogNumber):
+        if value.terms:
+            raise OutOfReach("the logarithm of a logarithm has no exact value here")
+        value = value.constant
     if value <= 0:
         raise ValueError(f"the logarithm of {value} is not a real number.")
     return LogNumber(terms={} if value == 1 else {Fraction(value): Fraction(1)})

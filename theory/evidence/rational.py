@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from theory.enumeration import enumerate_factor
 from theory.evidence.instance import Instance
-from theory.evidence.judge import SidesOf, compare, entries, tightest
+from theory.evidence.judge import SidesOf, compare, entries, judged, tightest
 from theory.evidence.logarithms import LogNumber, log_of
 from theory.evidence.run import Numbers, OutOfReach, infinite_factor, run_loop
 from theory.evidence.sides import Relation, Sides
@@ -100,7 +100,7 @@ def check(sides: SidesOf, instance: Instance) -> Verdict:
     note = ""
     try:
         # What was decided stands when a later comparison is beyond rationals.
-        comparisons.extend(map(judge, sides(run_loop(instance, RationalArithmetic()))))
+        comparisons.extend(judged(sides(run_loop(instance, RationalArithmetic())), judge))
     except OutOfReach as reason:
         note = str(reason)
     return Verdict(Strength.EXACT, instance, tightest(comparisons), note)
@@ -119,5 +119,8 @@ def _judge_entry(sides: Sides) -> Comparison:
             f"part {sides.part!r} has the margin {margin!r}, of type {type(margin).__name__}, in "
             "exact arithmetic: write every constant as run.number(Fraction(…))."
         )
-    holds = margin == 0 if sides.relation is Relation.EQUAL else margin >= 0
+    try:
+        holds = margin == 0 if sides.relation is Relation.EQUAL else margin >= 0
+    except OutOfReach:
+        return compare(sides, Status.OUT_OF_REACH)
     return compare(sides, Status.HOLDS if holds else Status.FAILS)

@@ -84,7 +84,9 @@ class Report:
     @property
     def decided(self) -> int:
         """Number of cases that were decided."""
-        return sum(verdict.status is not Status.OUT_OF_REACH for verdict in self.verdicts)
+        found = self.findings.counterexample
+        verdicts = self.verdicts if found is None else (found,)
+        return sum(verdict.status is not Status.OUT_OF_REACH for verdict in verdicts)
 
     def rate(self, strengths: Sequence[Strength] = INSTANCE_STRENGTHS) -> float:
         """Cases checked per second of checking, at these strengths; NaN if there were none."""

@@ -35,11 +35,22 @@ def problems(claim: Claim, findings: Findings) -> Iterator[str]:
             "no evidence of this strength: the claim advertises "
             f"{', '.join(claim.advertised) or 'none'}"
         )
-    if findings.counterexample is not None and not confirms(findings.counterexample):
+    if claim.counterexample is None:
+        yield from _weaknesses(claim, findings)
+    elif findings.counterexample is not None and not confirms(findings.counterexample):
         yield (
             f"its counterexample is not confirmed: {findings.counterexample.status} on "
             f"{findings.counterexample.instance}"
         )
+    for twin in findings.twins:
+        if not twin.refuted:
+            yield f"false twin {twin.name!r} was not refuted" + (
+                f": {twin.objection}" if twin.objection else ""
+            )
+    yield from _failed_proofs(findings)
+
+
+def _weaknesses(claim: Claim, findings: Findings) -> Iterator[str]:
     for strength in findings.wanted:
         if strength in INSTANCE_STRENGTHS and not findings.holds_at(strength):
             yield f"does not hold at {strength}: {_first_failure(findings, strength)}"
@@ -55,12 +66,6 @@ def problems(claim: Claim, findings: Findings) -> Iterator[str]:
             yield f"is not shown to be tight: {ladder.objection}"
         elif not ladder.reaches_one:
             yield f"is not shown to be tight: {ladder}"
-    for twin in findings.twins:
-        if not twin.refuted:
-            yield f"false twin {twin.name!r} was not refuted" + (
-                f": {twin.objection}" if twin.objection else ""
-            )
-    yield from _failed_proofs(findings)
 
 
 def _silences(claim: Claim, findings: Findings) -> Iterator[str]:
@@ -115,9 +120,11 @@ def notes(findings: Findings) -> Iterator[str]:
 
 
 def strongest(claim: Claim, findings: Findings) -> Strength | None:
-    """The strongest evidence for the whole claim, over its whole family: of each part the
-    strongest that establishes it, and of these the weakest. ``exact`` comes last where only a part
-    of the family is within its reach."""
+    """The strongest evidence for the whole claim (against it, when it is refuted), over its whole
+    family: of each part the strongest that establishes it, and of these the weakest. ``exact``
+    comes last where only a part of the family is within its reach."""
+    if findings.counterexample is not None:
+        return findings.counterexample.strength if confirms(findings.counterexample) else None
     if findings.rocq is not None and findings.rocq.status == "checked":
         return Strength.MACHINE_CHECKED
     if findings.cores and all(core.holds and not core.problems for core in findings.cores):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -85,6 +86,80 @@ def test_a_zero_margin_beyond_exact_arithmetic_stays_undecided() -> None:
 
     assert ball.check(sides, INSTANCE).status is Status.UNDECIDED
     assert rational.check(sides, INSTANCE).status is Status.OUT_OF_REACH
+
+
+@EVERY_STRENGTH
+def test_empty_arrays_assert_nothing(check: Check) -> None:
+    def sides(run: Run) -> Iterator[Sides]:
+        yield Sides.at_least("nothing", 0, run.weights[:0], run.number(0))
+        yield Sides.at_least("part", 0, run.top_weight, run.number(0))
+
+    verdict = check(sides, INSTANCE)
+    assert [c.part for c in verdict.comparisons] == ["part"]
+    assert verdict.status is Status.HOLDS
+
+
+@EVERY_STRENGTH
+def test_a_side_divided_by_zero_decides_nothing(check: Check) -> None:
+    def sides(run: Run) -> Iterator[Sides]:
+        yield Sides.at_least("fine", 0, run.top_weight, run.number(0))
+        nothing = run.top_weight - run.top_weight
+        yield Sides.at_least("part", 0, run.number(1) / nothing, run.number(0) / nothing)
+
+    assert check(sides, INSTANCE).status is Status.UNDECIDED
+
+
+@EVERY_STRENGTH
+def test_a_division_by_zero_of_plain_numbers_decides_nothing(check: Check) -> None:
+    def sides(run: Run) -> Iterator[Sides]:
+        yield Sides.at_least("fine", 0, run.top_weight, run.number(0))
+        yield Sides.at_least("part", 0, run.top_weight, Fraction(1, run.K - 2))
+
+    verdict = check(sides, INSTANCE)
+    assert verdict.status is Status.UNDECIDED
+    assert verdict.comparisons[0].status is Status.HOLDS
+
+
+def test_a_product_of_logarithms_is_beyond_exact_arithmetic_and_not_beyond_balls() -> None:
+    def sides(run: Run) -> Iterator[Sides]:
+        log_2, log_3 = (run.arithmetic.log(run.number(n)) for n in (2, 3))
+        yield Sides.at_most("part", 0, log_2 * log_3, run.number(1))
+
+    assert rational.check(sides, INSTANCE).status is Status.OUT_OF_REACH
+    assert ball.check(sides, INSTANCE).status is Status.HOLDS
+
+
+def test_a_sign_that_exact_arithmetic_gives_up_leaves_later_comparisons_standing() -> None:
+    with mpmath.workprec(2**17):
+        nearly_log_2 = Fraction(int(mpmath.log(2) * mpmath.mpf(2) ** 2**16), 2**2**16)
+
+    def sides(run: Run) -> Iterator[Sides]:
+        log_2 = run.arithmetic.log(run.number(2))
+        yield Sides.at_least("unseen", 0, log_2, run.number(nearly_log_2))
+        yield Sides.at_least("seen", 0, log_2, run.number(0))
+
+    verdict = rational.check(sides, INSTANCE)
+    assert {c.part: c.status for c in verdict.comparisons} == {
+        "unseen": Status.OUT_OF_REACH,
+        "seen": Status.HOLDS,
+    }
+
+
+def test_float64_says_when_a_number_is_beyond_it() -> None:
+    def sides(run: Run) -> Iterator[Sides]:
+        yield Sides.at_least("part", 0, run.number(10**400), run.number(0))
+
+    verdict = check_in_float64(sides, INSTANCE)
+    assert verdict.status is Status.OUT_OF_REACH
+    assert "beyond float64" in verdict.note
+
+
+def test_weights_beyond_float64_are_compared_by_their_ratios() -> None:
+    def sides(run: Run) -> Iterator[Sides]:
+        yield Sides.equal("part", 0, run.level_weight(-1) / run.top_weight, Fraction(1, 2))
+
+    huge = Instance.of([1, 1], [10**400, 2 * 10**400], K=2, steps=0)
+    assert check_in_float64(sides, huge).status is Status.HOLDS
 
 
 def test_exact_runs_that_would_take_long_are_out_of_reach() -> None:

@@ -70,6 +70,75 @@ def test_corners_cover_the_degenerate_cases() -> None:
     assert all(c.lam == math.inf for c in Family().corners())
 
 
+def test_corners_leave_out_what_the_hypotheses_exclude() -> None:
+    family = Family(
+        candidates=(2, 3),
+        load=(Fraction(1, 2), Fraction(1)),
+        single_candidate=False,
+        only_real_data=False,
+    )
+    assert {corner.K for corner in family.corners()} == {2}
+    assert {corner.lam for corner in family.corners()} == {Fraction(1, 2), Fraction(1)}
+    assert {family.objection(corner) for corner in family.corners()} == {""}
+    (alone,) = {
+        corner.K for corner in Family(candidates=(math.inf,), single_candidate=False).corners()
+    }
+    assert alone == math.inf
+
+
+@pytest.mark.parametrize("family", [SUBCRITICAL, Family(), Family(candidates=(1,))])
+def test_corners_extremes_and_draws_lie_in_the_family(family: Family) -> None:
+    rng = np.random.default_rng(1)
+    drawn = [family.rounded(family.draw(rng), 3) for _ in range(20)]
+    for instance in (*family.corners(), *family.extremes(), *drawn):
+        assert family.objection(instance) == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "objection"),
+    [
+        ({"K": 3}, "K = 3 is none of 1, 2, 4, inf"),
+        ({"lam": Fraction(1, 301)}, "λ = 1/301 is not between 1/300 and 1/3"),
+        ({"lam": Fraction(1, 2)}, "λ = 1/2 is not between 1/300 and 1/3"),
+        ({"lam": math.inf}, "λ = inf is not between 1/300 and 1/3"),
+    ],
+)
+def test_what_lies_outside_is_said(change: dict[str, object], objection: str) -> None:
+    inside = Instance.of([1, 1], [1, 2], K=4, lam=Fraction(1, 3))
+    assert SUBCRITICAL.objection(inside) == ""
+    outside = replace(inside, **change)  # type: ignore[arg-type]
+    assert SUBCRITICAL.objection(outside) == objection
+
+
+def test_a_start_of_its_own_needs_a_free_start_and_a_finite_ratio_a_load() -> None:
+    started = Instance.of([1, 1], [1, 2], K=2, initial=[1, 2])
+    assert Family().objection(started) == "p_0 is not p_ref"
+    assert replace(Family(), free_start=True).objection(started) == ""
+    assert Family().objection(Instance.of([1, 1], [1, 2], K=2, lam=3)) == "λ = 3 is finite"
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"atoms": ()}, "leave no loop to draw"),
+        ({"candidates": ()}, "leave no loop to draw"),
+        ({"load": (Fraction(0), Fraction(1))}, "has no logarithmic scale"),
+        ({"load": (Fraction(2), Fraction(1))}, "has no logarithmic scale"),
+    ],
+)
+def test_a_family_without_loops_is_refused(fields: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Family(**fields)  # type: ignore[arg-type]
+
+
+def test_rewards_beyond_float64_are_rounded_too() -> None:
+    point = Family(atoms=(2,)).draw(np.random.default_rng(0))
+    far = replace(point, rewards=np.array([-5000.0, 0.0]))
+    low, high = Family().rounded(far, 3).weights
+    assert low == 1
+    assert high / 10**2171 == Fraction(297, 100)
+
+
 def test_extremes_cover_every_K_at_both_ends_of_the_load() -> None:
     settings = {(e.K, e.lam) for e in SUBCRITICAL.extremes()}
     low, high = Fraction(1, 100), Fraction(1)

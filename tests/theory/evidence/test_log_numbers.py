@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 
 import mpmath
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theory.evidence.logarithms import LogNumber, log_of
+from theory.evidence.logarithms import LAST_PRECISION, LogNumber, log_of
+from theory.evidence.run import OutOfReach
 
 positive = st.fractions(Fraction(1, 60), 60)
 coefficients = st.fractions(-9, 9, max_denominator=12)
@@ -87,6 +89,46 @@ def test_no_logarithm_of_what_is_not_positive(value: Fraction) -> None:
         log_of(value)
 
 
-def test_products_of_logarithms_are_refused() -> None:
-    with pytest.raises(TypeError):
-        log_of(Fraction(2)) * log_of(Fraction(3))
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda a, b: a * b,
+        lambda a, b: a / b,
+        lambda a, b: 1 / a,
+        lambda a, b: a**2,
+        lambda a, b: log_of(a),
+    ],
+)
+def test_what_is_no_rational_combination_of_logarithms_is_out_of_reach(
+    make: Callable[[LogNumber, LogNumber], object],
+) -> None:
+    with pytest.raises(OutOfReach):
+        make(log_of(Fraction(2)), log_of(Fraction(3)))
+
+
+def test_products_with_numbers_that_happen_to_be_rational() -> None:
+    log_2, three = log_of(Fraction(2)), LogNumber(Fraction(3))
+    assert log_2 * three == 3 * log_2 == three * log_2
+    assert log_2 / three == log_2 / 3
+    assert three**2 == 9
+    assert log_of(three) == log_of(Fraction(3))
+    assert log_of(Fraction(1)) * log_2 == 0
+
+
+def test_the_zero_test_keeps_the_rational_part() -> None:
+    """The logarithms cancel, and what is left lies far below the precision of the first balls."""
+    tiny = Fraction(1, 10**400)
+    cancelled = log_of(Fraction(4)) - 2 * log_of(Fraction(2))
+    assert (cancelled + tiny).sign() == 1
+    assert (cancelled - tiny).sign() == -1
+    assert cancelled.sign() == 0
+
+
+def test_a_sign_beyond_all_precision_is_out_of_reach() -> None:
+    """Not 0, since e^a is no power of 2 for rational a: a sign is due, and too far to be seen."""
+    with mpmath.workprec(2 * LAST_PRECISION):
+        nearly = mpmath.log(2)
+        truncated = Fraction(int(mpmath.floor(nearly * mpmath.mpf(2) ** (2 * LAST_PRECISION - 8))))
+    difference = log_of(Fraction(2)) - truncated / 2 ** (2 * LAST_PRECISION - 8)
+    with pytest.raises(OutOfReach, match="do not show the sign"):
+        difference.sign()
