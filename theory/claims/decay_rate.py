@@ -11,10 +11,11 @@ Claim
     (K = ∞: :math:`F = w_2/(P w^* + (1-P) w_2)`, :math:`\rho = w_2/w^*`), in every round
 
     .. math:: F_K(P_t)\,m_t^{(2)} \le m_{t+1}^{(2)}, \qquad m_{t+1} \le F_K(P_t)\,m_t, \qquad
-              \rho \le F_K(P) \le \rho + (1-\rho)(1-P),
+              \rho \le F_K(P) \le \rho + (1-\rho)(1-P);
 
-    and the mass :math:`m^{(j)}` of a lower level :math:`w_j < w_2` falls faster: with
-    :math:`w_{\min}` the lowest weight,
+    likewise :math:`P_{t+1}(w \le b) \le F_K(P_t(w \ge a))\,P_t(w \le b)` for any neighbouring
+    weights a > b in place of :math:`w^* > w_2`; and the mass :math:`m^{(j)}` of a lower level
+    :math:`w_j < w_2` falls faster: with :math:`w_{\min}` the lowest weight,
 
     .. math:: \frac{m_{t+1}^{(j)}}{m_t^{(j)}} \le \kappa_j\,\frac{m_{t+1}^{(2)}}{m_t^{(2)}}, \qquad
               \kappa_j = \frac{w_j\,(w_2 + (K-1)w_{\min})}{w_2\,(w_j + (K-1)w_{\min})} < 1
@@ -28,7 +29,10 @@ Source
 Remarks
     From below: an atom of weight :math:`w_2` meets J competitors at the top, binomial, and the
     others are no stronger than itself. From above: with J candidates at the top, one off it is kept
-    with probability at most :math:`(K-J)w_2/(Jw^* + (K-J)w_2)`. The denominator in :math:`F_K` is
+    with probability at most :math:`(K-J)w_2/(Jw^* + (K-J)w_2)`, and in the mean over J, binomial
+    with K and :math:`P_t`, a factor K − J moves into the binomial. Nothing else is used of the top
+    than that it weighs at least :math:`w^*`, so no law passes any level more slowly than the one
+    with that level's two weights only. The denominator in :math:`F_K` is
     linear in J: Jensen's inequality gives :math:`\rho \le F_K`, and the chord from J = 0, where the
     fraction is 1, to J = K − 1, where it is :math:`\rho`, the upper bound. So
     :math:`m_{t+1} \le (\rho + (1-\rho)m_t)\,m_t`, hence :math:`m_t` falls geometrically, the
@@ -49,13 +53,14 @@ from theory.claims._two_levels import level_masses, level_weights, limit_factor,
 from theory.claims.claim import Claim, Extremal, FalseTwin, Kind
 from theory.evidence.family import Family
 from theory.evidence.instance import Instance
-from theory.evidence.run import Run
+from theory.evidence.run import Numbers, Run
 from theory.evidence.sides import Sides
 
 
 def sides(run: Run) -> Iterator[Sides]:
     """The two bounds, how their factor tends to the rate, and the lower levels."""
     yield from decay(run)
+    yield from rests(run)
     yield from convergence(run)
     yield from lower_levels(run)
 
@@ -92,6 +97,22 @@ def decay(
         yield Sides.at_most("decay, from above", t, off_after, bound, off)
         bound = run.number(below) * factor * before[1]
         yield Sides.at_least("decay, from below", t, after[1], bound, before[1])
+
+
+def rests(run: Run, constant: Fraction = Fraction(1), top_for_all: bool = False) -> Iterator[Sides]:
+    """Mass below every level between the top and the lowest, against that of a law on the two
+    weights there; ``top_for_all`` takes the largest weight for the upper one."""
+    if run.level_count < 3:
+        return
+    weights = level_weights(run)
+    upper, lower = weights[1:-1], weights[2:]
+    if top_for_all:
+        upper = 0 * upper + run.top_weight
+    for t in range(1, run.steps + 1):
+        before, after = level_masses(run, t - 1), level_masses(run, t)
+        mass, rest = before.cumsum()[1:-1], _from_below(before)
+        bound = run.number(constant) * lower_factor(run, mass, rest, upper, lower) * rest
+        yield Sides.at_most("rest below a level", t, _from_below(after), bound, rest)
 
 
 def convergence(run: Run) -> Iterator[Sides]:
@@ -132,6 +153,12 @@ def lower_levels(run: Run, nudge: Fraction = Fraction(1)) -> Iterator[Sides]:
             yield Sides.equal("lower levels, K = ∞", t, left, right, size)
         else:
             yield Sides.at_most("lower levels", t, left, right, size)
+
+
+def _from_below(masses: Numbers) -> Numbers:
+    # Summed from the lowest level: 1 minus the tail would be all rounding in float64.
+    rest: Numbers = masses[::-1].cumsum()[::-1][2:]
+    return rest
 
 
 def _hardly_a_third_level(rung: int, K: int | float, lam: Fraction | float) -> Instance:
@@ -181,6 +208,16 @@ rate_of_the_pure_loop = Claim(
             name="lowest weight in the rate",
             says="The rate is that of the lowest weight in place of the second-highest.",
             sides=partial(decay, rank=-1),
+        ),
+        FalseTwin(
+            name="rest below a level 2 % faster",
+            says="The mass below a level is multiplied by at most 0.98 F_K(P), for any level.",
+            sides=partial(rests, constant=Fraction(49, 50)),
+        ),
+        FalseTwin(
+            name="top weight above every level",
+            says="The bound below a level holds with the largest weight in place of a.",
+            sides=partial(rests, top_for_all=True),
         ),
         FalseTwin(
             name="lower levels 2 % faster",

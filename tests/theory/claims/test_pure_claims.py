@@ -285,14 +285,14 @@ def short_of_the_frontier(i: Instance, laws: Laws) -> mpf:
 one, more, less, half = mpf(1), mpf("1.02"), mpf("0.98"), mpf("0.51")
 VIOLATION: dict[tuple[str, str], Callable[[Instance, Laws], mpf]] = {
     ("dominance-pure", "tails grow by 2 %"): lambda i, p: growth_of_tails(i, p, more),
-    ("dominance-pure", "two-level factor 2 % smaller"): lambda i, p: rest_below(i, p, less, False),
-    ("dominance-pure", "top weight above every level"): lambda i, p: rest_below(i, p, one, True),
     ("dominance-pure", "a falling function"): fall_of_inverse,
     ("dominance-pure", "real data and any start"): lambda i, p: growth_of_tails(i, p, one),
     ("decay-rate", "2 % faster"): lambda i, p: decay(i, p, less, one),
     ("decay-rate", "2 % slower"): lambda i, p: decay(i, p, one, more),
     ("decay-rate", "the limit rate from the start"): lambda i, p: decay(i, p, one, one, 1, True),
     ("decay-rate", "lowest weight in the rate"): lambda i, p: decay(i, p, one, one, -1),
+    ("decay-rate", "rest below a level 2 % faster"): lambda i, p: rest_below(i, p, less, False),
+    ("decay-rate", "top weight above every level"): lambda i, p: rest_below(i, p, one, True),
     ("decay-rate", "lower levels 2 % faster"): lambda i, p: lower_levels(i, p, less),
     ("decay-rate", "with real data"): lambda i, p: decay(i, p, one, one),
     ("theorem-2.1", "top grows 2 % faster"): lambda i, p: top_grows(i, p, more),
