@@ -8,8 +8,8 @@
     ([gain_equality]): the mean over tuples of
     [sum_{k,l} (w_k - w_l)(f_k - f_l) / (2 K sum_j w_j)].
 
-    Kind.  Lower bound; the first equality is exact.  [K = 2] with two per cent
-    more is false ([constant_is_needed]).
+    Kind.  Lower bound, with the best possible constant for every [K >= 2] (Optimality.v);
+    the gain is an equality.
 
     Source.  Ferbach et al. 2024, Lemma 2.2. *)
 

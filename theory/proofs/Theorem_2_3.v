@@ -8,8 +8,8 @@
     ([reward_with_real_data_sharp]); with [lam/(1+lam)^3] in front this is the
     paper's statement ([reward_with_real_data]).
 
-    Kind.  Lower bounds.  The first has the best possible constant: two per cent
-    more is false at [K = 2], [t = 1] (Twins.v).
+    Kind.  Lower bounds.  The first has the best possible constant for every [lam > 0]
+    and [K >= 2] (Optimality.v).
 
     Source.  Ferbach et al. 2024, Theorem 2.3; the sharp constant, this project. *)
 
