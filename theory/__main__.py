@@ -1,29 +1,47 @@
-r"""Command line of the theory: ``python -m theory list | show ID | verify [ID ...]``.
+r"""Command line of the theory: ``python -m theory list | show | verify | falsify``.
 
 Exit status of ``verify``: 0 when every claim holds at the strengths it advertises and every planted
-false twin is refuted, 1 when not, 2 for a command that makes no sense.
+false twin is refuted (with ``--instance``: when the statement holds there), 1 when not. Of
+``falsify``: 0 when a counterexample was found, 1 when not. Of both: 2 for a command that makes no
+sense, 130 when interrupted.
 """
 
 from __future__ import annotations
 
 import difflib
+import io
 import json
+import math
 import os
+import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.text import Text
 from threadpoolctl import threadpool_limits
 
 from theory.claims import Claim, claims
+from theory.evidence.campaign import NoCluster, Outcome
+from theory.evidence.falsify import BadInstanceFile, falsify, read_instance, replay
 from theory.evidence.table import claim_table, describe, show, verdict_table
+from theory.evidence.target import BadClaimFile, Target, read_claim_file
 from theory.evidence.verdict import Strength
 from theory.evidence.verify import DEFAULT_INSTANCES, Report, verify_all
 
@@ -50,11 +68,13 @@ class Verify:
     """Check claims and refute their false twins."""
 
     ids: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Ids of the claims; all of them by default."""
+    """Ids of claims, or Python files that define one; the whole library by default."""
     strength: Literal["machine-checked", "proved", "exact", "certified", "numeric"] | None = None
     """Only this strength of evidence; by default every one that a claim advertises."""
     json: Path | None = None
     """Write every verdict, margin and counterexample to this file."""
+    instance: Path | None = None
+    """Check one claim, or one twin written ID:TWIN, on the instance in this JSON file alone."""
     instances: int = DEFAULT_INSTANCES
     """Random instances per claim and strength, besides degenerate cases and grids."""
     seed: int = 0
@@ -63,40 +83,78 @@ class Verify:
     """No progress bar."""
 
 
+@dataclass(frozen=True)
+class Falsify:
+    """Search for a counterexample to a claim, a conjecture, a false twin or a claim of your own."""
+
+    target: tyro.conf.Positional[str]
+    """Id of a claim, ID:TWIN for a false twin, or a Python file that defines a claim."""
+    twin: str | None = None
+    """Name of a false twin of the claim."""
+    seconds: float = 60.0
+    """Time limit; making a counterexample small may take as long again, and 20 s at most."""
+    seed: int = 0
+    """Seed of every random choice."""
+    json: Path | None = None
+    """Write the counterexample to this file, for `verify --instance`."""
+    processes: int = 1
+    """Processes that search."""
+    scheduler: str | None = None
+    """Address of a Dask scheduler, tcp://…, whose workers search in their place."""
+    quiet: bool = False
+    """No progress bar."""
+
+
 Command = (
     Annotated[List, tyro.conf.subcommand("list")]
     | Annotated[Show, tyro.conf.subcommand("show")]
     | Annotated[Verify, tyro.conf.subcommand("verify")]
+    | Annotated[Falsify, tyro.conf.subcommand("falsify")]
 )
 
 
 def main(arguments: Sequence[str] | None = None, library: Mapping[str, Claim] = claims) -> int:
     """Run one command on a library of claims and return its exit status."""
-    command = tyro.cli(
-        Command,
-        prog="python -m theory",
-        description="The claims about the curated retraining loop, and their evidence.",
-        args=arguments,
-    )
+    command = _parsed(arguments)
     try:
         if isinstance(command, Verify):
-            return _verify(command, library)
+            return _replay(command, library) if command.instance else _verify(command, library)
+        if isinstance(command, Falsify):
+            return _falsify(command, library)
         if isinstance(command, Show):
             print(describe(_find(library, command.id)))
         else:
             show(claim_table(library))
-    except UsageError as error:
+    except (UsageError, BadClaimFile, BadInstanceFile, NoCluster) as error:
         print(error, file=sys.stderr)
         return 2
     return 0
 
 
+def _parsed(arguments: Sequence[str] | None) -> List | Show | Verify | Falsify:
+    """The command; one that cannot be read is told in one line instead of a box."""
+    told = io.StringIO()
+    try:
+        with redirect_stderr(told):
+            return tyro.cli(
+                Command,
+                prog="python -m theory",
+                description="The claims about the curated retraining loop, and their evidence.",
+                args=arguments,
+            )
+    except SystemExit:
+        if box := [line.strip("│ ") for line in told.getvalue().splitlines()]:
+            # The title is in the frame; a rule, or the frame's end, follows the message.
+            body = takewhile(lambda line: not line.startswith(("─", "╰")), box[1:])
+            print(" ".join(body) or told.getvalue(), file=sys.stderr)
+        raise
+
+
 def _verify(command: Verify, library: Mapping[str, Claim]) -> int:
     if command.instances < 1:
         raise UsageError(f"--instances {command.instances} checks nothing: give at least 1.")
-    if command.seed < 0:
-        raise UsageError(f"--seed {command.seed} is negative: give a whole number >= 0.")
-    chosen = [_find(library, name) for name in dict.fromkeys(command.ids)] or [*library.values()]
+    _check_seed(command.seed)
+    chosen = [_claim(library, name) for name in dict.fromkeys(command.ids)] or [*library.values()]
     strengths = [Strength(command.strength)] if command.strength else list(Strength)
     # The matrices are tiny: a second BLAS thread would cost its waiting for a busy core, measured
     # at three times the whole run on a loaded machine.
@@ -134,20 +192,159 @@ def _reports(
             yield report
 
 
+def _replay(command: Verify, library: Mapping[str, Claim]) -> int:
+    """Check one statement on the instance of a file, at every strength there is for it."""
+    assert command.instance is not None
+    if len(command.ids) != 1:
+        raise UsageError("--instance checks one statement: give the id of one claim.")
+    instance, recorded = read_instance(command.instance)
+    named = _target(library, command.ids[0], None)
+    twin = named.twin or recorded
+    target = replace(named, twin=twin and _twin(named.statement(library).claim, twin))
+    statement = target.statement(library)
+    if statement.family is None:
+        raise UsageError(f"{statement.label} is not about loops, which instances describe.")
+    strengths = [
+        strength
+        for strength in statement.claim.strengths
+        if command.strength in (None, str(strength))
+    ]
+    if not strengths:
+        offered = ", ".join(statement.claim.strengths)
+        raise UsageError(
+            f"--strength {command.strength} decides no instance: give one of {offered}."
+        )
+    with threadpool_limits(1), _written_at_the_end(command.json) as document:
+        report = replay(statement, instance, strengths)
+        document.update(report.to_json())
+        print(instance)
+        print("\n".join(report.lines()))
+        if statement.twin is not None and not statement.subject.objection(instance):
+            claim = replay(replace(statement, twin=None), instance, strengths)
+            print("\n".join(claim.lines()))
+    return 0 if report.holds else 1
+
+
+def _falsify(command: Falsify, library: Mapping[str, Claim]) -> int:
+    if not 0 < command.seconds < math.inf:
+        raise UsageError(f"--seconds {command.seconds:g} leaves no time: give a positive number.")
+    if command.processes < 1:
+        raise UsageError(f"--processes {command.processes} searches nothing: give at least 1.")
+    if command.scheduler is not None and command.processes > 1:
+        raise UsageError("--processes and --scheduler exclude each other: give one of them.")
+    _check_seed(command.seed)
+    target = _target(library, command.target, command.twin)
+    statement = target.statement(library)
+    with threadpool_limits(1), _written_at_the_end(command.json) as document:
+        with _campaign_progress(command, statement.label) as watch:
+            found = falsify(
+                target,
+                statement,
+                command.seconds,
+                seed=command.seed,
+                processes=command.processes,
+                scheduler=command.scheduler,
+                watch=watch,
+            )
+        document.update(found.to_json(), seed=command.seed)
+    print("\n".join(found.lines()))
+    return 1 if found.found is None else 0
+
+
+@contextmanager
+def _campaign_progress(command: Falsify, label: str) -> Iterator[Callable[[Outcome], None]]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[stage]}"),
+        TextColumn("{task.fields[tried]} instances, smallest margin {task.fields[margin]}"),
+        TimeLeft(),
+    )
+    console = Console(stderr=True)
+    disable = command.quiet or not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=disable) as progress:
+        task = progress.add_task(
+            label, total=command.seconds, stage="searching", tried=0, margin="–"
+        )
+
+        def watch(outcome: Outcome) -> None:
+            progress.update(
+                task,
+                completed=outcome.seconds,
+                stage=outcome.stage or f"{outcome.searches} searches",
+                tried=outcome.evaluations,
+                margin=f"{outcome.margin:.1e}" if outcome.margin < math.inf else "–",
+            )
+
+        yield watch
+
+
+class TimeLeft(ProgressColumn):
+    """Seconds until the time limit, which a search may reach before its work is done."""
+
+    def render(self, task: Task) -> Text:
+        """The seconds as text."""
+        left = max(0.0, (task.total or 0.0) - (task.elapsed or 0.0))
+        return Text(f"{left:.0f} s left")
+
+
+def _target(library: Mapping[str, Claim], name: str, twin: str | None) -> Target:
+    """What is named by ID, ID:TWIN, FILE.py or FILE.py:TWIN."""
+    written, marker, tail = name.partition(".py")
+    if marker and (not tail or tail.startswith(":")):
+        claim, tail = written + marker, tail[1:]
+        text = read_claim_file(Path(claim))
+    else:
+        claim, _, tail = (name, "", "") if name in library else name.partition(":")
+        claim, text = _find(library, claim).id, None
+    if tail and twin is not None:
+        raise UsageError(f"{name} names a twin already: leave --twin {twin!r} out.")
+    target = Target(claim, text=text)
+    chosen = tail or twin
+    if not chosen:
+        return target
+    return replace(target, twin=_twin(target.statement(library).claim, chosen))
+
+
+def _claim(library: Mapping[str, Claim], name: str) -> Claim:
+    """The claim of an id or of a file."""
+    if name.endswith(".py"):
+        return Target(name, text=read_claim_file(Path(name))).statement().claim
+    return _find(library, name)
+
+
+def _twin(claim: Claim, name: str) -> str:
+    names = [twin.name for twin in claim.false_twins]
+    if name in names:
+        return name
+    if not names:
+        raise UsageError(f"Claim {claim.id!r} has no false twins.")
+    nearest = _nearest(name, names)
+    raise UsageError(f"Claim {claim.id!r} has no false twin {name!r}: did you mean {nearest!r}?")
+
+
+def _check_seed(seed: int) -> None:
+    if seed < 0:
+        raise UsageError(f"--seed {seed} is negative: give a whole number >= 0.")
+
+
 def _find(library: Mapping[str, Claim], name: str) -> Claim:
     if name in library:
         return library[name]
     if not library:
         raise UsageError(f"There is no claim {name!r}: the library is empty.")
-    # An id that the name begins is nearer than any other of similar letters.
-    nearest = max(
-        library,
-        key=lambda known: (
-            known.startswith(name),
-            difflib.SequenceMatcher(None, name, known).ratio(),
+    raise UsageError(f"There is no claim {name!r}: did you mean {_nearest(name, library)!r}?")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """The known name that the given one begins, or else is most like."""
+    return max(
+        known,
+        key=lambda other: (
+            other.startswith(name),
+            difflib.SequenceMatcher(None, name, other).ratio(),
         ),
     )
-    raise UsageError(f"There is no claim {name!r}: did you mean {nearest!r}?")
 
 
 @contextmanager
@@ -185,5 +382,20 @@ def _written_at_the_end(path: Path | None) -> Iterator[dict[str, Any]]:
         Path(draft).unlink(missing_ok=True)
 
 
+def _quietly() -> int:
+    """The exit status of :func:`main`, also when the user or the reader of its output goes away."""
+    try:
+        status = main()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        # What is left in the buffer has no reader; Python would complain of it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    return status
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_quietly())

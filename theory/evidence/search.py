@@ -1,9 +1,8 @@
 r"""Counterexample search: minimise the margin over a whole run, round, and confirm rigorously.
 
 Stages: the instances given, log-scale random draws, the extremes that every family has, L-BFGS-B in
-log-scale coordinates from the best of those, dual annealing around the best; then, if asked to go
-on, draws again. A float64 hit counts for nothing until its rounding to small rationals fails the
-statement in ball or exact arithmetic.
+log-scale coordinates from the best of those, dual annealing around the best. A float64 hit counts
+for nothing until its rounding to small rationals fails the statement in ball or exact arithmetic.
 """
 
 from __future__ import annotations
@@ -105,8 +104,6 @@ def hunt(
     rng: np.random.Generator,
     starts: Sequence[Instance] = (),
     deadline: float = 60.0,
-    *,
-    persistent: bool = False,
     watch: Callable[[Progress], None] | None = None,
 ) -> Hunt:
     """Look for a confirmed counterexample to a statement, and say what was searched.
@@ -123,8 +120,6 @@ def hunt(
         Instances to try first: a claim's extremal ones, for a twin of its constant.
     deadline
         Seconds after which the search gives up.
-    persistent
-        Go on with new draws until the deadline, instead of ending after one pass.
     watch
         Called a few times per second with the progress.
     """
@@ -132,8 +127,6 @@ def hunt(
     search = _Search(sides, family, began + deadline, watch)
     try:
         found = _first_confirmed(search, rng, starts)
-        while found is None and persistent:
-            found = _first_confirmed(search, rng, ())
     except TimeoutError:
         found = None
     seconds = time.perf_counter() - began
@@ -142,15 +135,23 @@ def hunt(
         instance, verdict = found
         refutation = Refutation(instance, verdict, search.stage, search.evaluations, seconds)
     margin, point = search.closest
-    closest = None if point is None else family.rounded(point, DIGITS[-1])
+    closest = None if point is None else _shortest(sides, family, point, margin)
     return Hunt(refutation, search.evaluations, seconds, closest, margin)
+
+
+def _shortest(sides: SidesOf, family: Family, point: Point, margin: float) -> Instance:
+    """The point in the shortest rationals that keep its margin within a factor of 2."""
+    for digits in DIGITS[:-1]:
+        instance = family.rounded(point, digits)
+        if 0 <= float_score(sides, family, instance).margin <= 2 * margin:
+            return instance
+    return family.rounded(point, DIGITS[-1])
 
 
 def _first_confirmed(
     search: _Search, rng: np.random.Generator, starts: Sequence[Instance]
 ) -> tuple[Instance, Verdict] | None:
     family = search.family
-    search.tried.clear()
     for stage, hits in (
         ("given instances", search.at_points(map(family.point, starts))),
         ("random draws", search.at_points(family.draw(rng) for _ in range(DRAWS))),
@@ -167,7 +168,7 @@ def _first_confirmed(
 
 
 class _Search:
-    """The points tried in this pass with their scores, and the ways to find better ones."""
+    """The points tried so far with their scores, and the ways to find better ones."""
 
     def __init__(
         self,

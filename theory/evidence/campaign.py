@@ -1,0 +1,233 @@
+r"""Many searches for one counterexample: in this process, in several, or on a Dask cluster.
+
+Every search is a full pass of :func:`theory.evidence.search.hunt` with a seed of its own, so that a
+campaign of given seed tries the same instances wherever it runs; the first confirmed counterexample
+ends it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import joblib
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from theory.evidence.instance import Instance
+from theory.evidence.search import Hunt, Progress, Refutation, hunt
+from theory.evidence.target import Statement, Target
+
+# Seconds to wait for a scheduler, and for its first worker.
+PATIENCE = 10.0
+
+Watch = Callable[["Outcome"], None]
+
+
+class NoCluster(ConnectionError):
+    """No Dask scheduler answers at the address, or it has no workers; the message is one
+    sentence."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a campaign has done so far.
+
+    Attributes
+    ----------
+    refutation
+        The counterexample, as it was found.
+    searches
+        Passes that were completed or cut off by the deadline.
+    evaluations
+        Instances evaluated.
+    seconds
+        Since the campaign began.
+    closest, margin
+        The instance whose two sides come closest, and their distance relative to their sum, as
+        float64 sees them.
+    stage
+        What a search in this process is doing.
+    """
+
+    refutation: Refutation | None = None
+    searches: int = 0
+    evaluations: int = 0
+    seconds: float = 0.0
+    closest: Instance | None = None
+    margin: float = math.inf
+    stage: str = ""
+
+    def joined(self, found: Hunt, seconds: float) -> Outcome:
+        """The outcome after one more search."""
+        nearer = found.margin < self.margin
+        return Outcome(
+            refutation=self.refutation or found.refutation,
+            searches=self.searches + 1,
+            evaluations=self.evaluations + found.evaluations,
+            seconds=seconds,
+            closest=found.closest if nearer else self.closest,
+            margin=min(found.margin, self.margin),
+        )
+
+
+def campaign(
+    target: Target,
+    statement: Statement,
+    seconds: float,
+    *,
+    seed: int = 0,
+    processes: int = 1,
+    scheduler: str | None = None,
+    watch: Watch | None = None,
+) -> Outcome:
+    """Search until there is a counterexample or the time is over.
+
+    Parameters
+    ----------
+    target, statement
+        What to attack: by name for other processes, resolved for this one.
+    seconds
+        Time limit.
+    seed
+        Of every random choice.
+    processes
+        Worker processes on this machine.
+    scheduler
+        Address of a Dask scheduler whose workers search in their place.
+    watch
+        Called with the outcome so far: in this process a few times per second, from elsewhere
+        after every search.
+
+    Raises
+    ------
+    NoCluster
+        When the scheduler does not answer, or has no workers.
+    ValueError
+        When the statement is not about loops, which are all that the search can draw.
+    """
+    if statement.family is None:
+        raise ValueError(f"{statement.label} does not speak of loops on finite laws.")
+    began = time.perf_counter()
+    outcome = Outcome()
+    if processes == 1 and scheduler is None:
+        searches = _here(statement, seed, began, seconds, lambda: outcome, watch)
+    else:
+        searches = _elsewhere(target, seed, began, seconds, processes, scheduler)
+    for found in searches:
+        outcome = outcome.joined(found, time.perf_counter() - began)
+        if watch is not None:
+            watch(outcome)
+        if outcome.refutation is not None:
+            break
+    searches.close()
+    return outcome
+
+
+def _here(
+    statement: Statement,
+    seed: int,
+    began: float,
+    seconds: float,
+    so_far: Callable[[], Outcome],
+    watch: Watch | None,
+) -> Generator[Hunt, None, None]:
+    def report(progress: Progress) -> None:
+        assert watch is not None
+        before = so_far()
+        watch(
+            Outcome(
+                searches=before.searches,
+                evaluations=before.evaluations + progress.evaluations,
+                seconds=time.perf_counter() - began,
+                margin=min(before.margin, progress.margin),
+                stage=progress.stage,
+            )
+        )
+
+    for index, left in _rounds(began, seconds):
+        yield _search(statement, seed, index, left, None if watch is None else report)
+
+
+def _elsewhere(
+    target: Target, seed: int, began: float, seconds: float, processes: int, scheduler: str | None
+) -> Generator[Hunt, None, None]:
+    with ExitStack() as stack:
+        if scheduler is None:
+            workers = processes
+            stack.enter_context(joblib.parallel_config("loky", n_jobs=processes))
+        else:
+            workers = stack.enter_context(_cluster(scheduler))
+            stack.enter_context(joblib.parallel_config("dask", n_jobs=workers))
+        parallel = joblib.Parallel(return_as="generator_unordered", pre_dispatch=workers)
+        results = parallel(
+            joblib.delayed(_search_for)(target, seed, index, left)
+            for index, left in _rounds(began, seconds)
+        )
+        stack.callback(_end, results)
+        yield from results
+
+
+def _end(results: Generator[Hunt, None, None]) -> None:
+    """End the searches that still run; that they are not awaited is no news."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*still being processed by the workers", UserWarning)
+        results.close()
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[int]:
+    """A connection to the scheduler, and the number of threads behind it."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise NoCluster("--scheduler needs Dask: pip install 'curated-loops[cluster]'.") from None
+    try:
+        client = Client(address, timeout=PATIENCE, set_as_default=True)
+    except (OSError, ValueError, TypeError) as error:
+        raise NoCluster(
+            f"No Dask scheduler answers at {address} ({type(error).__name__}): start one with "
+            "`dask scheduler` and `dask worker`, or leave --scheduler out."
+        ) from None
+    with client:
+        threads = sum(client.nthreads().values())
+        if threads == 0:
+            raise NoCluster(
+                f"The scheduler at {address} has no workers: start some with `dask worker`."
+            )
+        yield threads
+
+
+def _rounds(began: float, seconds: float) -> Iterator[tuple[int, float]]:
+    """Number of the search and seconds left, until there are none."""
+    index = 0
+    while (left := began + seconds - time.perf_counter()) > 0:
+        yield index, left
+        index += 1
+
+
+def _search_for(target: Target, seed: int, index: int, left: float) -> Hunt:
+    with threadpool_limits(1):
+        return _search(target.statement(), seed, index, left)
+
+
+def _search(
+    statement: Statement,
+    seed: int,
+    index: int,
+    left: float,
+    watch: Callable[[Progress], None] | None = None,
+) -> Hunt:
+    assert statement.family is not None
+    return hunt(
+        statement.sides,
+        statement.family,
+        np.random.default_rng([seed, index]),
+        starts=statement.starts() if index == 0 else (),
+        deadline=left,
+        watch=watch,
+    )
