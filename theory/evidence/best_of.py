@@ -10,9 +10,7 @@ from theory.evidence.envelope import bracket
 from theory.evidence.instance import Instance
 from theory.evidence.separated import FAR_APART
 
-# Where an atom forms, the reference mass of the best atom is the image of this step beyond m_0.
-FIRST_STEP = Fraction(1, 10**6)
-# The step is taken from m_0 rounded up to so many digits: short rationals make short runs.
+# Digits to which m_0 is rounded up: short rationals make short runs.
 DIGITS = 12
 
 
@@ -35,8 +33,9 @@ def nearly_best_of(n: int, K: int | float, lam: Fraction, steps: int) -> Instanc
     edge = _edge(K, lam)
     marks = [1 - edge * (1 - Fraction(i, n) ** 2) for i in range(n + 1)]
     if edge < 1:
-        marks[0] += FIRST_STEP * edge
-    masses = [0, *(_inverse(m, K, lam) for m in marks)]
+        # The best atom's share of the reference: an order below the width of the other cells.
+        marks[0] += edge / (64 * n**2)
+    masses = [Fraction(0), *(inverse_envelope(m, K, lam) for m in marks)]
     parts = [after - before for before, after in pairwise(masses) if after > before]
     weights = [FAR_APART**level for level in range(len(parts))]
     return Instance.of(parts, weights[::-1], K=K, lam=lam, steps=steps)
@@ -52,7 +51,7 @@ def _edge(K: int | float, lam: Fraction) -> Fraction:
     return Fraction(math.floor(low * 10**DIGITS), 10**DIGITS)
 
 
-def _inverse(m: Fraction, K: int | float, lam: Fraction) -> Fraction:
-    """u(m), for m > m_0 or m = 0."""
+def inverse_envelope(m: Fraction, K: int | float, lam: Fraction) -> Fraction:
+    r""":math:`u(m) = (1+\lambda)m - \lambda(1-(1-m)^K)`."""
     chosen = 1 if K == math.inf else 1 - (1 - m) ** int(K)
     return (1 + lam) * m - lam * (chosen if m > 0 else 0)

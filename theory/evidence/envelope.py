@@ -56,15 +56,16 @@ def upper_masses(run: Run, law: Numbers) -> Numbers:
     return masses
 
 
-def envelope(run: Run, rest: Numbers) -> list[Numbers]:
+def envelope(run: Run, rest: Numbers, fewer: int = 0) -> list[Numbers]:
     r"""Complements :math:`1 - f_0, \dots, 1 - f_T` at the reference masses ``1 - rest``.
 
-    In complements nothing cancels: those of the pure loop are :math:`(1-u)^{K^t}`.
+    In complements nothing cancels: those of the pure loop are :math:`(1-u)^{K^t}`. With ``fewer``,
+    those of so many candidates fewer.
     """
     share = run.synthetic_share
     complements = [rest]
     for _ in range(run.steps):
-        missed = rest * 0 if run.K == math.inf else power(complements[-1], int(run.K))
+        missed = rest * 0 if run.K == math.inf else power(complements[-1], int(run.K) - fewer)
         complements.append((1 - share) * rest + share * missed)
     return complements
 
@@ -87,6 +88,16 @@ def largest_laws(run: Run) -> list[Numbers]:
         bounds = np.concatenate(([run.number(1)], complement, [run.number(0)]))
         laws.append(bounds[:-1] - bounds[1:])
     return laws
+
+
+def total_variation(p: Numbers, q: Numbers) -> Any:
+    r"""Total variation :math:`\tfrac12\sum|p - q|`."""
+    return abs(p - q).sum() / 2
+
+
+def chi_square(p: Numbers, q: Numbers) -> Any:
+    r"""Pearson divergence :math:`\sum(p-q)^2/q`."""
+    return ((p - q) * (p - q) / q).sum()
 
 
 def limit_edge(run: Run) -> Any:
@@ -131,9 +142,7 @@ def reciprocal_integral(run: Run, y: Any) -> Any:
     if K == 2:
         return run.arithmetic.log((1 + lam) / at_y) / (2 * lam)
     one, inverse = run.number(1), run.number(Fraction(1, K - 1))
-    series = run.arithmetic.hypergeometric(
-        one, one, 1 + inverse, -lam * K * power(y, K - 1) / at_y
-    )
+    series = run.arithmetic.hypergeometric(one, one, 1 + inverse, -lam * K * power(y, K - 1) / at_y)
     return y / at_y * series
 
 

@@ -84,7 +84,8 @@ def growth(instance: Instance) -> float:
         return 1.0
     if instance.K == math.inf:
         return instance.steps if instance.lam == math.inf else 2.0**instance.steps
-    return min(float(instance.K) ** instance.steps, 1e18)
+    # In logs: the power itself may overflow.
+    return math.exp(min(instance.steps * math.log(instance.K), math.log(1e18)))
 
 
 def affordable(instance: Instance) -> bool:

@@ -1,11 +1,15 @@
 r"""The curation factor of weights far apart, enclosed without listing the draws.
 
-The K − 1 opponents of a candidate have a best level j, met a times, with probability
-:math:`\binom{K-1}{a} P_j^a F_{j-1}^{K-1-a}` where :math:`F_{j-1}` is the mass below level j. Their
-weights then add up to :math:`a w_j` plus those of the others, which lie between :math:`w_1` and
-:math:`w_{j-1}` each. Bounds of the sum bound :math:`K w_i/(w_i + S)`, always; where every weight is
-R times the one before they differ by K/R only. That is enough to see best-of-K selection on dozens
-of levels, whose multisets are beyond listing.
+The k = K − 1 opponents of a candidate have a best level j, met a times, with probability
+:math:`\binom{k}{a} P_j^a F_{j-1}^{k-a}` where :math:`F_{j-1}` is the mass below level j. With
+:math:`c = w_i + a w_j`, and r the sum of the others' weights, at most :math:`(k-a)w_{j-1}`,
+
+.. math:: \frac1{c+r} \in \frac1c - \frac r{c^2}\Big[1 - \frac{(k-a)w_{j-1}}c,\ 1\Big],
+
+and r has the mean :math:`(k-a)M_{j-1}/F_{j-1}`, :math:`M_{j-1}` the expected weight below level j.
+That encloses :math:`K w_i E[1/(w_i + S)]` always; where every weight is R times the one before, up
+to about :math:`(K/R)^2`. It is enough to see best-of-K selection on dozens of levels, whose
+multisets are beyond listing.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ import flint
 
 from theory.evidence.precision import ball
 
-# Weights this far apart leave an enclosure of eight digits for K up to 10.
+# Weights this far apart leave an enclosure of sixteen digits for K up to 10.
 FAR_APART = 10**9
 
 
@@ -44,14 +48,19 @@ def enclose_factor(
         Candidates, at least 2.
     """
     k = K - 1
-    chances = []
-    below = masses[0] * 0
-    for mass in masses:
+    chances, others = [], []
+    below, below_weight = masses[0] * 0, masses[0] * 0
+    for mass, weight in zip(masses, weights, strict=True):
         own, rest = _powers(mass, k), _powers(below, k)
-        chances += [[math.comb(k, a) * own[a] * rest[k - a]] for a in range(1, k + 1)]
-        below = below + mass
-    table = _factors_by_best_opponent(tuple(weights), K, flint.ctx.prec)
-    return list((table * flint.arb_mat(chances)).entries())
+        for times in range(1, k + 1):
+            ways = math.comb(k, times) * own[times]
+            chances.append([ways * rest[k - times]])
+            free = k - times
+            others.append([ways * free * rest[free - 1] * below_weight if free else mass * 0])
+        below, below_weight = below + mass, below_weight + mass * ball(weight)
+    without, with_others = _tables(tuple(weights), K, flint.ctx.prec)
+    factors = without * flint.arb_mat(chances) - with_others * flint.arb_mat(others)
+    return list(factors.entries())
 
 
 def _powers(value: flint.arb, highest: int) -> list[flint.arb]:
@@ -62,31 +71,21 @@ def _powers(value: flint.arb, highest: int) -> list[flint.arb]:
 
 
 @lru_cache(maxsize=64)
-def _factors_by_best_opponent(
+def _tables(
     weights: tuple[Fraction, ...], K: int, precision: int
-) -> flint.arb_mat:
-    """Factor of level i given the opponents' best level j, met a times: rows i, columns (j, a)."""
+) -> tuple[flint.arb_mat, flint.arb_mat]:
+    r""":math:`K w_i/c` and :math:`(K w_i/c^2)[1 - (k-a)w_{j-1}/c, 1]`: rows i, columns (j, a)."""
+    without, with_others = [], []
     with flint.ctx.workprec(precision):
-        return flint.arb_mat(
-            [
-                [
-                    _factor(own, best, times, K - 1 - times, weights[0], lower, K)
-                    for best, lower in zip(weights, (weights[0], *weights), strict=False)
-                    for times in range(1, K)
-                ]
-                for own in weights
+        for own in weights:
+            # Below the lowest level there is nobody: its entries meet probability 0.
+            columns = [
+                (own + times * best, (K - 1 - times) * lower)
+                for best, lower in zip(weights, (Fraction(0), *weights), strict=False)
+                for times in range(1, K)
             ]
-        )
-
-
-def _factor(
-    own: Fraction,
-    best: Fraction,
-    times: int,
-    others: int,
-    lowest: Fraction,
-    lower: Fraction,
-    K: int,
-) -> flint.arb:
-    heaviest = ball(K * own / (own + times * best + others * lower))
-    return heaviest.union(ball(K * own / (own + times * best + others * lowest)))
+            without.append([ball(K * own / c) for c, _ in columns])
+            with_others.append(
+                [ball(K * own / c**2) * ball(1 - most / c).union(ball(1)) for c, most in columns]
+            )
+    return flint.arb_mat(without), flint.arb_mat(with_others)
