@@ -15,7 +15,7 @@ from theory.choice.model import Choice, FloatArray, Labels, LuceArithmetic, Numb
 
 # Where K times a level's mass is below LIGHT, the slope's polynomial of degree K - 1 is integrated
 # over it to about 1e-16 by this many nodes; above, the difference loses at most one digit.
-GAUSS_NODES = 12
+NODES, SHARES = np.polynomial.legendre.leggauss(12)
 LIGHT = 0.3
 
 
@@ -99,13 +99,12 @@ class OrderStatistic(Choice):
         # P(B >= j) is a regularised incomplete beta function.
         reached = special.betainc(counts, K - counts + 1, np.append(0.0, upper))
         gain = np.diff(reached.sum(axis=0)) / m
-        nodes, shares = np.polynomial.legendre.leggauss(GAUSS_NODES)
-        points = lower + (nodes[:, None] + 1) / 2 * (upper - lower)
+        points = lower + (NODES[:, None] + 1) / 2 * (upper - lower)
         # P(B' < m); all K are kept, and nothing is selected, where m = K.
         slope = special.betainc(K - m, m, 1 - points) if K > m else np.ones_like(points)
         light = masses * K < LIGHT
         divided = np.divide(gain, masses, out=np.zeros_like(gain), where=~light)
-        return np.where(light, K / m * (shares / 2 @ slope), divided)
+        return np.where(light, K / m * (SHARES / 2 @ slope), divided)
 
     def select(
         self, rewards: Any, rng: np.random.Generator, labels: Labels | None = None

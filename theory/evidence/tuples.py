@@ -5,13 +5,14 @@ r"""The law of the kept sample draw by draw: every ordered K-tuple, with no cura
 
 A second road to what :func:`theory.enumeration.enumerate_factor` and the quadrature compute, in any
 arithmetic whose numbers NumPy can hold; under another choice model its probabilities stand for the
-fraction. It costs :math:`n^K` terms.
+fraction, multiset by multiset. It costs :math:`n^K` terms.
 """
 
 from __future__ import annotations
 
 import math
-from itertools import product
+from collections import Counter
+from itertools import combinations_with_replacement
 
 import numpy as np
 
@@ -50,10 +51,17 @@ def _chosen_law(run: Run, t: int) -> Numbers:
     assert run.choice is not None
     law, K = run.laws[t], int(run.K)
     kept = law * 0
-    for draws in product(range(law.size), repeat=K):
+    # A choice model does not see the order of the candidates: one order stands for all.
+    for draws in combinations_with_replacement(range(law.size), K):
         weights = [run.exact_weights[atom] for atom in draws]
         chances = run.choice.probabilities(weights, draws)
-        probability = math.prod((law[atom] for atom in draws), start=run.number(1))
+        probability = math.prod((law[atom] for atom in draws), start=run.number(_orders(draws)))
         for atom, chance in zip(draws, chances, strict=True):
             kept[atom] = kept[atom] + probability * run.number(chance)
     return kept
+
+
+def _orders(draws: tuple[int, ...]) -> int:
+    """In how many orders the draws can come."""
+    repeats = (math.factorial(copies) for copies in Counter(draws).values())
+    return math.factorial(len(draws)) // math.prod(repeats)

@@ -1,0 +1,259 @@
+r"""Claims against choice models: which theorems survive another curator.
+
+Each cell takes a claim as it stands, its own w, r and K, and has the loops curated by another
+model. Part by part it says *proved* (the argument is in :mod:`theory.evidence.choice_proofs`),
+*survived* (the search of :mod:`theory.evidence.search` found nothing in so many runs) or *refuted*
+(with an instance on which balls or rationals confirm the failure). What is said to be proved is
+attacked like the rest: a counterexample to it is an error of the table.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits
+
+from theory.evidence import search
+from theory.evidence.choice_proofs import ALL, proofs
+from theory.evidence.curations import CURATIONS, CuratedFamily, Curation, curated
+from theory.evidence.family import Family
+from theory.evidence.instance import Instance
+from theory.evidence.judge import SidesOf
+from theory.evidence.run import Run
+from theory.evidence.sides import Sides
+from theory.evidence.verdict import Status, Verdict
+
+if TYPE_CHECKING:
+    from theory.claims.claim import Claim
+
+# Runs evaluated in one cell before what is left has survived: the random draws, the extremes and a
+# few descents from the best of them.
+DEFAULT_RUNS = 400
+ITSELF = "the theorem itself, see verify"
+
+
+class State(StrEnum):
+    """What became of a claim, or of a part of it, under a choice model."""
+
+    PROVED = "proved"
+    SURVIVED = "survived"
+    PARTLY = "partly refuted"
+    REFUTED = "refuted"
+    NONE = "no such loops"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a claim under one choice model."""
+
+    name: str
+    state: State
+    reason: str = ""
+    counterexample: Instance | None = None
+    verdict: Verdict | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object; the counterexample is one that ``verify --instance`` replays."""
+        found = self.counterexample
+        return {
+            "part": self.name,
+            "state": str(self.state),
+            "reason": self.reason,
+            "counterexample": None if found is None else found.to_json(),
+            "verdict": None if self.verdict is None else self.verdict.to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One claim under one choice model."""
+
+    claim: str
+    model: str
+    parts: tuple[Part, ...]
+    runs: int
+    seconds: float
+
+    @property
+    def state(self) -> State:
+        """That of all parts together: refuted in part where some part stands."""
+        states = {part.state for part in self.parts}
+        if not states:
+            return State.NONE
+        if len(states) == 1:
+            return states.pop()
+        return State.PARTLY if State.REFUTED in states else State.SURVIVED
+
+    @property
+    def broken(self) -> tuple[Part, ...]:
+        """Parts refuted although an argument says that they are proved."""
+        return tuple(p for p in self.parts if p.state is State.REFUTED and p.reason)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object."""
+        return {
+            "claim": self.claim,
+            "model": self.model,
+            "state": str(self.state),
+            "runs": self.runs,
+            "seconds": round(self.seconds, 3),
+            "parts": [part.to_json() for part in self.parts],
+        }
+
+
+def table(
+    claims: Sequence[Claim],
+    curations: Sequence[Curation] = CURATIONS,
+    runs: int = DEFAULT_RUNS,
+    seed: int = 0,
+    seconds: float = 60.0,
+    processes: int | None = None,
+) -> Iterator[Cell]:
+    """Cells row by row, each as soon as it and those before it are done.
+
+    Parameters
+    ----------
+    claims
+        Rows.
+    curations
+        Columns.
+    runs
+        Loops evaluated in float64 in each cell before what is left has survived. The states depend
+        on this and the seed alone, unless the time runs out.
+    seed
+        Of every random choice, together with the names of the claim and the model.
+    seconds
+        Limit for one cell.
+    processes
+        Cells at once; by default one per core.
+    """
+    processes = processes or os.cpu_count() or 1
+    pairs = [(claim, curation) for claim in claims for curation in curations]
+    if processes == 1:
+        yield from (cell(claim, curation, runs, seed, seconds) for claim, curation in pairs)
+        return
+    jobs = (delayed(cell)(claim, curation, runs, seed, seconds) for claim, curation in pairs)
+    yield from Parallel(n_jobs=processes, return_as="generator")(jobs)
+
+
+def cell(
+    claim: Claim,
+    curation: Curation,
+    runs: int = DEFAULT_RUNS,
+    seed: int = 0,
+    seconds: float = 60.0,
+) -> Cell:
+    """One claim under one choice model: its parts attacked until none is left or time is up."""
+    began = time.perf_counter()
+    family = curated(claim.family, curation) if isinstance(claim.family, Family) else None
+    if family is None:
+        return Cell(claim.id, curation.name, (), 0, 0.0)
+    key = [seed, zlib.crc32(claim.id.encode()), zlib.crc32(curation.name.encode())]
+    attack = _Attack(claim.sides, family, np.random.default_rng(key), runs, began + seconds)
+    with threadpool_limits(1):
+        refuted = dict(attack.refutations())
+    reasons = _reasons(claim, curation)
+    parts = []
+    for name in sorted(attack.parts):
+        reason = reasons.get(name, reasons.get("", ""))
+        found = refuted.get(name)
+        if found is not None:
+            parts.append(Part(name, State.REFUTED, reason, found.instance, found.verdict))
+        else:
+            parts.append(Part(name, State.PROVED if reason else State.SURVIVED, reason))
+    return Cell(
+        claim.id, curation.name, tuple(parts), attack.evaluated, time.perf_counter() - began
+    )
+
+
+def _reasons(claim: Claim, curation: Curation) -> Mapping[str, str]:
+    """Reason by part; under the empty name that of every part."""
+    if curation.draw is None:
+        # Plackett–Luce: what the library says of the claim.
+        return {"": ITSELF} if claim.standing == "theorem" else {}
+    return {
+        part: says
+        for parts, says in proofs(claim.id, curation.name)
+        for part in (parts if parts != ALL else ("",))
+    }
+
+
+class _Spent(Exception):
+    """The runs of a cell are used up."""
+
+
+class _Attack:
+    """Search after search, each for the parts that those before left standing.
+
+    Attributes
+    ----------
+    parts
+        Names of the parts seen.
+    evaluated
+        Runs evaluated, in float64 and rigorously.
+    """
+
+    def __init__(
+        self,
+        sides: SidesOf,
+        family: CuratedFamily,
+        rng: np.random.Generator,
+        runs: int,
+        stop_at: float,
+    ) -> None:
+        self.sides, self.family, self.rng = sides, family, rng
+        self.runs, self.stop_at = runs, stop_at
+        self.evaluated = 0
+        self.parts: set[str] = set()
+
+    def refutations(self) -> Iterator[tuple[str, search.Refutation]]:
+        """A confirmed counterexample for each part that has one within reach."""
+        fallen: set[str] = set()
+        while True:
+            found = self._search(fallen)
+            if found is None:
+                return
+            failed = {c.part for c in found.verdict.comparisons if c.status is Status.FAILS}
+            for name in sorted(failed):
+                yield name, found
+            fallen |= failed
+            if self.parts <= fallen:
+                return
+
+    def _search(self, fallen: set[str]) -> search.Refutation | None:
+        left = self.stop_at - time.perf_counter()
+        budget = self.evaluated + self.runs
+
+        def standing(run: Run) -> Iterator[Sides]:
+            if self.evaluated >= budget:
+                raise _Spent
+            self.evaluated += 1
+            for sides in self.sides(run):
+                self.parts.add(sides.part)
+                if sides.part not in fallen:
+                    yield sides
+
+        try:
+            return search.refute(standing, self.family, self.rng, deadline=left)
+        except _Spent:
+            return None
+
+
+def find_curations(names: Sequence[str]) -> list[Curation]:
+    """Curations by name, all of them when none is named.
+
+    Raises
+    ------
+    KeyError
+        With the first name that there is none of.
+    """
+    known = {curation.name: curation for curation in CURATIONS}
+    return [known[name] for name in names] or [*CURATIONS]
