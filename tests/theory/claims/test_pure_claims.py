@@ -471,6 +471,26 @@ def test_the_mass_off_the_top_decays_at_the_rate(K: int | float) -> None:
     assert errors[-1] < errors[20] / 50
 
 
+@pytest.mark.parametrize("K", [2, 3, 4, 8])
+@pytest.mark.parametrize(
+    ("name", "part", "masses", "weights"),
+    [
+        ("decay-rate", "decay, from below", [1, 10**4, 10**4], [1, 2, 4]),
+        ("decay-rate", "rest below a level", [10**4, 10**4, 1], [1, 2, 4]),
+        ("decay-rate", "lower levels", [10**4, 1, 1], [1, 2, 4]),
+        ("decay-rate", "lower levels", [10**4, 1, 1, 1], [1, 2, 4, 8]),
+        ("best-of-rounds", "sets", [1, 1, 1], [1, 10**6, 10**12]),
+    ],
+)
+def test_the_other_parts_are_tight_too(
+    name: str, part: str, masses: list[int], weights: list[int], K: int
+) -> None:
+    verdict = ball.check(claims[name].sides, Instance.of(masses, weights, K=K, steps=1))
+    (found,) = (c for c in verdict.comparisons if c.part == part)
+    assert found.status is Status.HOLDS
+    assert 0.995 < found.ratio < 1
+
+
 def test_a_round_that_keeps_less_of_the_second_level_is_caught() -> None:
     run = run_loop(Instance.of([1, 1, 1], [1, 2, 4], K=3, steps=1), RationalArithmetic())
     faster = [run.laws[1][0], run.laws[1][1] * Fraction(7, 10), run.laws[1][2]]
