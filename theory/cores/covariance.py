@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from theory.cores import laws
 from theory.evidence.core import LARGER, TRUE, Constant, Core, Element, FalseCore, Statement
 
 
@@ -29,3 +30,5 @@ COVARIANCE = Core(
     identity=True,
     twins=(FalseCore("covariance 2 % larger", partial(_covariance, LARGER)),),
 )
+
+PRICE_IDENTITY = (COVARIANCE, *laws.PRICE)

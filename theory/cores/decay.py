@@ -1,7 +1,7 @@
 r"""How fast the mass off the top goes: the factor of one round, from both sides.
 
 Weights :math:`w^* \ge w_2 \ge` all others, J of the K candidates at the top (among the K − 1
-competitors, from below), :math:`x_J = Jw^* + (K-J)w_2`: the factor is
+competitors, from below), :math:`x_J = Jw^* + (K-J)w_2 = Kw_2 + J(w^*-w_2)`: the factor is
 :math:`F_K = E[Kw_2/x_J]` with J binomial (K − 1, 1 − m), and the rate :math:`\rho = Kw_2/x_{K-1}`.
 """
 
@@ -20,6 +20,8 @@ from theory.evidence.core import (
     Statement,
     without,
 )
+
+UNBOUNDED = "K = ∞: the same with J = 1−m and K = K−1 = 1."
 
 
 def _meets(
@@ -46,7 +48,7 @@ MEETS = Core(
     step=(
         "Its K−1 competitors have J at the top and none of the others above w2: it is kept with "
         "probability w2/(w2+S) ≥ w2/x_J. Averaged, times K: F_K·m2 ≤ m2' for the mass m2 of the "
-        "second level."
+        "second level. K = ∞: E_p[w] ≤ (1−m)w* + mw2."
     ),
     variables=("S", "top", "second", "J", "k"),
     state=partial(_meets, TRUE),
@@ -78,7 +80,8 @@ LEAVES = Core(
     says="0 ≤ Y ≤ (K−J)w2 ⇒ Y/(Jw*+Y) ≤ (K−J)w2/(Jw*+(K−J)w2), denominators cleared",
     step=(
         "Of K candidates J lie at the top, the others weigh Y. Averaged over J binomial (K, 1−m), "
-        "with (K−J)·Bin_K(J) = K·m·Bin_{K−1}(J): m' ≤ m·E[Kw2/x_J] = F_K·m."
+        "with (K−J)·Bin_K(J) = K·m·Bin_{K−1}(J): m' ≤ m·E[Kw2/x_J] = F_K·m. K = ∞: the "
+        "same with J = 1−m, K−J = m, Y = E_p[w; w < w*]."
     ),
     variables=("Y", "top", "second", "J", "others"),
     state=partial(_leaves, TRUE),
@@ -90,25 +93,28 @@ LEAVES = Core(
 )
 
 
-def _floor(constant: Constant, top: Element, second: Element, J: Element, k: Element) -> Statement:
+def _floor(
+    constant: Constant, gap: Element, second: Element, J: Element, K: Element, k: Element
+) -> Statement:
     part, whole = constant
     return Statement(
         assumed={
+            "w2 <= w*": gap,
             "w2 >= 0": second,
-            "w2 <= w*": top - second,
             "J >= 0": J,
             "J <= K−1": k - J,
+            "K >= 0": K,
         },
         # Kw2/x_J − ρ: the denominators compared
-        conclusion=whole * (k * top + second) - part * (J * top + (k + 1 - J) * second),
+        conclusion=whole * (K * second + k * gap) - part * (K * second + J * gap),
     )
 
 
 FLOOR = Core(
     name="the factor is at least the rate, every K",
-    says="w2 ≤ w*, J ≤ K−1 ⇒ Jw* + (K−J)w2 ≤ (K−1)w* + w2",
-    step="Kw2/x_J ≥ Kw2/x_{K−1} = ρ for every J; average over J: F_K ≥ ρ.",
-    variables=("top", "second", "J", "k"),
+    says="J ≤ K−1 ⇒ x_J = Kw2 + J(w*−w2) ≤ Kw2 + (K−1)(w*−w2) = x_{K−1}; gap = w* − w2",
+    step="Kw2/x_J ≥ Kw2/x_{K−1} = ρ for every J; average over J: F_K ≥ ρ. " + UNBOUNDED,
+    variables=("gap", "second", "J", "K", "k"),
     state=partial(_floor, TRUE),
     degree=2,
     twins=(
@@ -118,17 +124,19 @@ FLOOR = Core(
 )
 
 
-def _chord(constant: Constant, gap: Element, second: Element, J: Element, k: Element) -> Statement:
+def _chord(
+    constant: Constant, gap: Element, second: Element, J: Element, K: Element, k: Element
+) -> Statement:
     part, whole = constant
-    K = k + 1
     return Statement(
         assumed={
             "w2 <= w*": gap,
             "w2 >= 0": second,
             "J >= 0": J,
             "J <= K−1": k - J,
+            "K >= 0": K,
         },
-        # 1 − (1−ρ)J/(K−1) − Kw2/x_J, times x_J·x_{K−1}; x_J = Kw2 + J(w*−w2)
+        # 1 − (1−ρ)J/(K−1) − Kw2/x_J, times x_J·x_{K−1}
         conclusion=part * (K * second + (k - J) * gap) * (K * second + J * gap)
         - whole * K * second * (K * second + k * gap),
     )
@@ -139,9 +147,10 @@ CHORD = Core(
     says="Kw2/x_J ≤ 1 − (1−ρ)J/(K−1) for 0 ≤ J ≤ K−1, times x_J·x_{K−1}; gap = w* − w2",
     step=(
         "Average over J binomial (K−1, 1−m), E[J] = (K−1)(1−m): F_K ≤ ρ + (1−ρ)m → ρ. With the "
-        "core 'candidates off the top' m' ≤ (ρ + (1−ρ)m)·m, so m_t → 0 geometrically when m_0 < 1."
+        "core 'candidates off the top' m' ≤ (ρ + (1−ρ)m)m, that is P' − P ≥ (1−ρ)P(1−P) for the "
+        "mass P = 1 − m of the top, and m_t ≤ m_0 (1 − (1−ρ)P_0)^t. " + UNBOUNDED
     ),
-    variables=("gap", "second", "J", "k"),
+    variables=("gap", "second", "J", "K", "k"),
     state=partial(_chord, TRUE),
     degree=4,
     twins=(FalseCore("chord 2 % lower", partial(_chord, SMALLER)),),
@@ -181,3 +190,4 @@ LOWER_LEVEL = Core(
 )
 
 DECAY_RATE = (MEETS, LEAVES, FLOOR, CHORD, LOWER_LEVEL)
+THEOREM_2_1 = (LEAVES, CHORD)

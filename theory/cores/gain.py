@@ -16,6 +16,7 @@ from __future__ import annotations
 from functools import partial
 from itertools import pairwise
 
+from theory.cores import laws
 from theory.evidence.core import (
     LARGER,
     TRUE,
@@ -29,7 +30,8 @@ from theory.evidence.core import (
 
 AVERAGE = (
     "Divide by K²M·Σa > 0 and average over K independent draws from p: E[Σa²/Σa] = E_C(p)[w], "
-    "E[Σa/K] = E_p[w] and E[Σ_{i<j}(a_i−a_j)²] = K(K−1) Var_p(w); M = w*."
+    "E[Σa/K] = E_p[w] and E[Σ_{i<j}(a_i−a_j)²] = K(K−1) Var_p(w); M = w*. At K = ∞ the gain is "
+    "Var_p(w)/E_p[w], and E_p[w] ≤ w*."
 )
 
 
@@ -116,4 +118,4 @@ LAGRANGE = Core(
     identity=True,
 )
 
-LEMMA_2_2 = (ANY_K, LAGRANGE, *(one_draw(K) for K in (2, 3, 4, 5)))
+LEMMA_2_2 = (ANY_K, LAGRANGE, *(one_draw(K) for K in (2, 3, 4, 5)), *laws.GAIN)

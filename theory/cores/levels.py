@@ -1,17 +1,15 @@
-r"""Dominance, and how fast the top level grows: shares of the candidates above a level.
+r"""Dominance: the share of the candidates above a level, and the chance that one of them is kept.
 
 In one draw let j of the K candidates lie at or above a level c, X their total weight and Y that of
 the others: :math:`X \ge jc` and :math:`Y \le (K-j)c`. The kept one lies above with probability
-:math:`X/(X+Y)`; averaged over draws :math:`j/K` becomes the mass :math:`P_t(w \ge c)`. Where a gap
-separates the levels (weights :math:`w^*` and at most :math:`w_2`) the excess is quantitative,
-:math:`\frac{j(K-j)}{K^2}(1 - w_2/w^*)`, with average
-:math:`\frac{K-1}{K}(1-\tfrac{w_2}{w^*})\,\varepsilon(1-\varepsilon)`, ε the mass off the top.
+:math:`X/(X+Y)`; averaged over draws :math:`j/K` becomes the mass :math:`P_t(w \ge c)`.
 """
 
 from __future__ import annotations
 
 from functools import partial
 
+from theory.cores import laws
 from theory.evidence.core import (
     LARGER,
     TRUE,
@@ -62,52 +60,4 @@ SHARE = Core(
 )
 
 
-def _growth(
-    constant: Constant,
-    X: Element,
-    Y: Element,
-    top: Element,
-    second: Element,
-    j: Element,
-    K: Element,
-) -> Statement:
-    part, whole = constant
-    others = K - j
-    return Statement(
-        assumed={
-            "X >= j·w*": X - j * top,
-            "Y <= (K−j)·w2": others * second - Y,
-            "Y <= (K−j)·w*": others * top - Y,
-            "Y >= 0": Y,
-            "w2 <= w*": top - second,
-            "w2 >= 0": second,
-            "j >= 0": j,
-            "K−j >= 0": others,
-        },
-        # X/(X+Y) − j/K − j(K−j)(w*−w2)/(K²w*), times K²w*(X+Y)
-        conclusion=whole * (K * K * top * X - j * K * top * (X + Y))
-        - part * j * others * (top - second) * (X + Y),
-        squares={"w*−w2": top - second},
-    )
-
-
-GROWTH = Core(
-    name="growth of the top level, every K",
-    says="X ≥ jw*, 0 ≤ Y ≤ (K−j)w2 ⇒ X/(X+Y) ≥ j/K + j(K−j)(w*−w2)/(K²w*), times K²w*(X+Y)",
-    step=(
-        "Average over draws with E[j(K−j)] = K(K−1)ε(1−ε): the mass off the top obeys "
-        "ε' ≤ ε(1 − g(1−ε)) with g = ((K−1)/K)(1 − w2/w*) > 0 for K ≥ 2. It falls, so "
-        "ε_t ≤ ε_0 (1 − g(1−ε_0))^t → 0, and KL(p*‖p_t) = −log(1−ε_t) falls to 0, for finite laws "
-        "with p_0(w*) > 0; rewards arbitrarily near r* need a passage to the limit, by hand."
-    ),
-    variables=("X", "Y", "top", "second", "j", "K"),
-    state=partial(_growth, TRUE),
-    degree=5,
-    twins=(
-        FalseCore("growth 2 % faster", partial(_growth, LARGER)),
-        FalseCore("no gap below the top", without(partial(_growth, TRUE), "Y <= (K−j)·w2")),
-    ),
-)
-
-DOMINANCE_PURE = (SHARE,)
-THEOREM_2_1 = (SHARE, GROWTH)
+DOMINANCE_PURE = (SHARE, *laws.DOMINANCE)

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 from functools import partial
 
+from theory.cores import laws
 from theory.evidence.core import (
     LARGER,
+    SMALLER,
     TRUE,
     Constant,
     Core,
@@ -35,7 +37,10 @@ def _factor(w: Element, higher: Element, S: Element) -> Statement:
 FACTOR = Core(
     name="the curation factor increases with the weight",
     says="0 ≤ w ≤ w', S ≥ 0 ⇒ w'/(w'+S) ≥ w/(w+S), times (w+S)(w'+S)",
-    step="Average over S, the sum of K−1 independent weights, and multiply by K: H(w') ≥ H(w).",
+    step=(
+        "Average over S, the sum of K−1 independent weights, and multiply by K: H(w') ≥ H(w); at "
+        "K = ∞ H = w/E_p[w]."
+    ),
     variables=("w", "higher", "S"),
     state=_factor,
     degree=2,
@@ -74,6 +79,52 @@ RATIO = Core(
     twins=(
         FalseCore("growth by 2 %", partial(_ratio, LARGER)),
         FalseCore("any start", without(partial(_ratio, TRUE), "g <= g'")),
+    ),
+)
+
+
+def _ceiling(
+    constant: Constant,
+    g: Element,
+    higher: Element,
+    h: Element,
+    factor: Element,
+    v: Element,
+    w: Element,
+    V: Element,
+    W: Element,
+    lam: Element,
+) -> Statement:
+    part, whole = constant
+    return Statement(
+        assumed={
+            "g(w)·v^t <= g(v)·w^t": g * W - higher * V,
+            "h(w)·v <= h(v)·w": h * w - factor * v,
+            "v <= w": w - v,
+            "v^t <= w^t": W - V,
+            "g(w) >= 0": higher,
+            "h(v) >= 0": h,
+            "v >= 0": v,
+            "v^t >= 0": V,
+            "λ >= 0": lam,
+        },
+        conclusion=part * (1 + lam * g * h) * W * w - whole * (1 + lam * higher * factor) * V * v,
+    )
+
+
+CEILING = Core(
+    name="the likelihood ratio grows no faster than w^t, every K and t",
+    says="g(w)v^t ≤ g(v)w^t, h(w)v ≤ h(v)w, v ≤ w ⇒ (1+λg(w)h(w))v^(t+1) ≤ (1+λg(v)h(v))w^(t+1)",
+    step=(
+        "Induction on t as for 'the likelihood ratio stays monotone'; h = H_{p_t} is w times the "
+        "mean of K/(w+S), which falls with w, and H = w/E_p[w] at K = ∞."
+    ),
+    variables=("g", "higher", "h", "factor", "v", "w", "V", "W", "lam"),
+    state=partial(_ceiling, TRUE),
+    degree=4,
+    twins=(
+        FalseCore("2 % less", partial(_ceiling, SMALLER)),
+        FalseCore("any start", without(partial(_ceiling, TRUE), "g(w)·v^t <= g(v)·w^t")),
     ),
 )
 
@@ -172,6 +223,6 @@ ASSOCIATION = Core(
     twins=(FalseCore("any f", without(_association, "f <= f'")),),
 )
 
-LIKELIHOOD_RATIO = (FACTOR, RATIO)
+LIKELIHOOD_RATIO = (FACTOR, RATIO, CEILING)
 DOMINANCE_MIXED = (FACTOR, RATIO, SWAP, ASSOCIATION)
-GAIN_AFTER_FIRST_ROUND = DOMINANCE_MIXED
+GAIN_AFTER_FIRST_ROUND = (*DOMINANCE_MIXED, *laws.SECOND_ROUND)

@@ -83,6 +83,30 @@ GAP = Core(
 )
 
 
+def _curvature(constant: Constant, x: Element) -> Statement:
+    part, whole = constant
+    return Statement(
+        assumed={"x >= 0": x},
+        conclusion=whole * (x + 2) * (x + 2) * (x + 2) - part * 27 * x,
+        squares={"x−1": x - 1},
+    )
+
+
+CURVATURE = Core(
+    name="Pinsker's inequality, second derivatives",
+    says="x ≥ 0 ⇒ (x+2)³ ≥ 27x",
+    step=(
+        "So x log x − x + 1 and 3(x−1)²/(2(x+2)), whose second derivatives are 1/x ≥ 27/(x+2)³ and "
+        "which agree to first order at 1, are ordered. With x = q/p: KL(q‖p) ≥ E_p[3(x−1)²/"
+        "(2(x+2))] ≥ ½‖q−p‖₁² by Cauchy–Schwarz and E_p[x+2] = 3."
+    ),
+    variables=("x",),
+    state=partial(_curvature, TRUE),
+    degree=2,
+    twins=(FalseCore("2 % more", partial(_curvature, LARGER)),),
+)
+
+
 def _fixed_point(
     constant: Constant, p: Element, ref: Element, w: Element, zeta: Element, lam: Element
 ) -> Statement:
@@ -161,5 +185,5 @@ OFF_TOP = Core(
 )
 
 RLHF_TILT = (TILT, GAP)
-TILT_FRONTIER = (TILT, GAP)
+TILT_FRONTIER = (TILT, GAP, CURVATURE)
 CONDENSATION = (FIXED_POINT, MEAN, OFF_TOP)

@@ -2,7 +2,7 @@ r"""Checking the polynomial cores that prove a claim for every law.
 
 A core is *decided* by the signs of coefficients (:mod:`theory.evidence.positivity`), in exact
 integers. z3 (:mod:`theory.evidence.smt`) gives a second opinion on the statement as written; when
-it runs out of time that is recorded, and is not agreement. Each false twin must be left undecided
+it gives up that is recorded, and is not agreement. Each false twin must be left undecided
 by the first method and refuted by a point at which its assumptions hold and its conclusion fails,
 both evaluated in fractions. Last, some point must satisfy a core's assumptions: nothing follows
 from a contradiction that is worth having.
@@ -23,10 +23,8 @@ from theory.evidence.core import Core, FalseCore, State, Statement, admits, brea
 
 __all__ = ["Core", "CoreReport", "FalseCore", "Statement", "check"]
 
-# Seconds that the solver is given for each question.
-PATIENCE = 1.0
-# Polynomials with more terms than this are not put to the solver: it can spend minutes and
-# gigabytes on them before it looks at its clock.
+# Polynomials with more terms than this are not put to the solver: it spends many
+# seconds on reading them before it starts to count its work.
 MOST_TERMS_FOR_SOLVER = 400
 # Points tried for a counterexample when the solver has none, and the values of coordinates there.
 POINTS = 2000
@@ -78,29 +76,27 @@ class CoreReport:
         }
 
 
-def check(core: Core, patience: float = PATIENCE) -> CoreReport:
+def check(core: Core) -> CoreReport:
     """Decide a core, ask for the second opinion, and refute its twins.
 
     Parameters
     ----------
     core
         The polynomial statement with its false twins.
-    patience
-        Seconds that the solver may take for each question.
     """
     start = time.perf_counter()
     decision = positivity.decide(core)
     problems = [] if decision.proved else [f"{core.name}: {decision.how}."]
-    heard = _second_opinion(core, core.state, decision, patience)
+    heard = _second_opinion(core, core.state, decision)
     if heard is not None and heard.answer is smt.Answer.DISAGREES:
         point = _written(core, heard.values or ())
         problems.append(f"{core.name}: the solver has a counterexample, {point}.")
-    if not _satisfiable(core, patience):
+    if not _satisfiable(core):
         problems.append(f"{core.name}: no point satisfies the assumptions.")
     holds = not problems
     twins = []
     for twin in core.twins:
-        found = _refute(core, twin, patience)
+        found = _refute(core, twin)
         if isinstance(found, str):
             problems.append(f"{core.name}, twin {twin.name!r}: {found}.")
         else:
@@ -116,32 +112,30 @@ def check(core: Core, patience: float = PATIENCE) -> CoreReport:
     )
 
 
-def _second_opinion(
-    core: Core, state: State, decision: positivity.Decision, patience: float
-) -> smt.Opinion | None:
+def _second_opinion(core: Core, state: State, decision: positivity.Decision) -> smt.Opinion | None:
     """The solver's answer, or ``None`` for a statement too long to ask about."""
     if decision.terms > MOST_TERMS_FOR_SOLVER:
         return None
-    return smt.opinion(core.variables, state, identity=core.identity, patience=patience)
+    return smt.opinion(core.variables, state, identity=core.identity)
 
 
-def _satisfiable(core: Core, patience: float) -> bool:
+def _satisfiable(core: Core) -> bool:
     if any(admits(core.state(*point)) for point in _points(core, core.state, 1)):
         return True
 
     def impossible(*values: Any) -> Statement:
         return replace(core.state(*values), conclusion=-1)
 
-    heard = smt.opinion(core.variables, impossible, identity=False, patience=patience)
+    heard = smt.opinion(core.variables, impossible, identity=False)
     return heard.answer is smt.Answer.DISAGREES
 
 
-def _refute(core: Core, twin: FalseCore, patience: float) -> Point | str:
+def _refute(core: Core, twin: FalseCore) -> Point | str:
     """A counterexample in fractions, or what is wrong with the twin or its check."""
     decision = positivity.decide(core, twin.state)
     if decision.proved:
         return f"proved, {decision.how}"
-    heard = _second_opinion(core, twin.state, decision, patience)
+    heard = _second_opinion(core, twin.state, decision)
     suggested = (heard.values,) if heard and heard.values else ()
     for point in chain(suggested, _points(core, twin.state, POINTS)):
         if breaks(twin.state(*point), core.identity):

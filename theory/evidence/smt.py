@@ -2,7 +2,9 @@ r"""A second opinion on polynomial statements, from a solver that shares nothing
 
 z3 (nonlinear real arithmetic) is given the assumptions and the negation of the conclusion as
 written: no ordering, no coordinates, no certificate. *unsat* is agreement; a model is disagreement;
-running out of time is no opinion, and is never counted as agreement.
+giving up is no opinion, and is never counted as agreement. Each question gets a fresh context and a
+limit on the solver's own count of work, so the answer depends neither on what was asked before nor
+on how busy the machine is.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ import z3
 
 from theory.evidence.core import State
 
+# Where the solver gives up, in its own units of work: about a second on an idle core.
+EFFORT = 6_000_000
 # Digits to which the algebraic numbers of a model are read.
 MODEL_DIGITS = 30
 
@@ -41,11 +45,13 @@ class Opinion:
 
     def __str__(self) -> str:
         if self.answer is Answer.NO_OPINION:
-            return f"no opinion within {self.seconds:.1f} s"
+            return f"no opinion within {self.seconds:.2f} s"
         return f"{self.answer} in {self.seconds:.2f} s"
 
 
-def opinion(variables: Sequence[str], state: State, *, identity: bool, patience: float) -> Opinion:
+def opinion(
+    variables: Sequence[str], state: State, *, identity: bool, effort: int = EFFORT
+) -> Opinion:
     r"""Ask whether anything satisfies the assumptions and not the conclusion.
 
     Parameters
@@ -56,16 +62,21 @@ def opinion(variables: Sequence[str], state: State, *, identity: bool, patience:
         Values to the statement.
     identity
         Whether the conclusion is an equation.
-    patience
-        Seconds to wait.
+    effort
+        The solver's units of work (its ``rlimit``) after which it gives up.
     """
-    symbols = [z3.Real(name) for name in variables]
+    context = z3.Context()
+    symbols = [z3.Real(name, context) for name in variables]
     statement = state(*symbols)
-    solver = z3.Solver()
-    solver.set("timeout", max(1, round(1000 * patience)))
-    solver.add(*(_formula(value) >= 0 for value in statement.assumed.values()))
-    solver.add(*(_formula(value) == 0 for value in statement.zero.values()))
-    conclusion = _formula(statement.conclusion)
+    solver = z3.Solver(ctx=context)
+    solver.set("rlimit", effort)
+
+    def formula(value: Any) -> Any:
+        return z3.RealVal(value, context) if isinstance(value, int) else value
+
+    solver.add(*(formula(value) >= 0 for value in statement.assumed.values()))
+    solver.add(*(formula(value) == 0 for value in statement.zero.values()))
+    conclusion = formula(statement.conclusion)
     solver.add(conclusion != 0 if identity else conclusion < 0)
     start = time.perf_counter()
     outcome = solver.check()
@@ -77,11 +88,6 @@ def opinion(variables: Sequence[str], state: State, *, identity: bool, patience:
     model = solver.model()
     values = tuple(_value(model.eval(symbol, model_completion=True)) for symbol in symbols)
     return Opinion(Answer.DISAGREES, seconds, values)
-
-
-def _formula(value: Any) -> Any:
-    """A number of the statement as a number of the solver."""
-    return z3.RealVal(value) if isinstance(value, int) else value
 
 
 def _value(number: Any) -> Fraction:
