@@ -15,7 +15,8 @@ Remarks
     kept, K times as often: :math:`C_K(p) = p\,H`, and :math:`E_p[H] = 1` turns the difference of
     means into a covariance. Checked here with no such exchange: the left side visits every ordered
     K-tuple of draws, and keeps each of its members with its own probability; at K = ∞ it is
-    :math:`E_p[wf]/E_p[w]`. Every f is a combination of indicators of atoms, so these settle the
+    :math:`E_p[wf]/E_p[w]`. Nothing depends on how the kept one is chosen, as long as the order of
+    the candidates does not matter: under another choice model H is that model's. Every f is a combination of indicators of atoms, so these settle the
     identity; r, w, :math:`w^2` and 1/w are evaluated besides.
 """
 
@@ -87,7 +88,7 @@ selection_is_covariance = Claim(
         "What curation does to the mean of anything is the covariance of that thing with the "
         "curation factor."
     ),
-    hypotheses=("the kept sample is one of K independent draws, chosen by its weight",),
+    hypotheses=("the kept sample is one of K independent draws",),
     sides=sides,
     family=FEW,
     # Balls can refute an equality and never establish one.
