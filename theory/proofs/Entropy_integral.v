@@ -56,7 +56,8 @@ Lemma tangent_over_cell : RInt (fun m => ln (g m)) a b <= (b - a) * (ln c - 1) +
 Proof.
 have increment : is_RInt g a b (u b - u a).
   rewrite -[u b - u a]/(minus (u b) (u a)).
-  apply: (is_RInt_derive (V := R_CompleteNormedModule) u) => m; rewrite Rmin_left ?Rmax_right; try lra.
+  apply: (is_RInt_derive (V := R_CompleteNormedModule) u) => m;
+    rewrite Rmin_left ?Rmax_right; try lra.
     exact: u_derivative.
   exact: g_continuous.
 have tangent :

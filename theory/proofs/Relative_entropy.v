@@ -30,7 +30,7 @@ Import Order.TTheory GRing.Theory Num.Theory.
 Local Open Scope ring_scope.
 
 (* Reals reads arguments of [ln] in its own scope, where the division is another. *)
-#[export] Arguments ln _%R.
+#[global] Arguments ln _%R.
 
 (** KL(p || q) in nats.  [ln] of the standard library is 0 at 0 and division by 0 gives 0, so that
     atoms without mass under [p] add nothing. *)
@@ -63,7 +63,8 @@ Proof. by move=> uniq_s; rewrite /mass big_uniq. Qed.
 Let p_ge0 x : 0 <= p x. Proof. by have [] := p_law. Qed.
 
 (** The induction over the atoms, the last one taken at the head of the list. *)
-Lemma prefix_bound s (r : R) : uniq s -> all [pred x | 0 < q x] s -> sorted below s -> all (fun x => r <= rho x) s ->
+Lemma prefix_bound s (r : R) : uniq s -> all [pred x | 0 < q x] s ->
+  sorted below s -> all (fun x => r <= rho x) s ->
   \sum_(x <- s) p x * ln (rho x) + L (\sum_(x <- s) p x) <=
   r * (u (\sum_(x <- s) p x) - \sum_(x <- s) q x).
 Proof.
