@@ -1,9 +1,9 @@
-r"""Command line of the theory: ``python -m theory list | show | verify | falsify``.
+r"""Command line of the theory: ``python -m theory list | show | verify | falsify | choices``.
 
 Exit status of ``verify``: 0 when every claim holds at the strengths it advertises and every planted
 false twin is refuted (with ``--instance``: when the statement holds there), 1 when not. Of
-``falsify``: 0 when a counterexample was found, 1 when not. Of both: 2 for a command that makes no
-sense, 130 when interrupted.
+``falsify``: 0 when a counterexample was found, 1 when not. Of ``choices``: 1 when something that is
+said to be proved was refuted. Of all: 2 for a command that makes no sense, 130 when interrupted.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ from threadpoolctl import threadpool_limits
 
 from theory.claims import Claim, claims
 from theory.evidence.campaign import NoCluster, Outcome
+from theory.evidence.choice_report import choice_table, details, problems, write_counterexamples
+from theory.evidence.choice_table import DEFAULT_RUNS, Cell, table
+from theory.evidence.curations import CURATIONS
 from theory.evidence.falsify import BadInstanceFile, falsify, read_instance, replay
 from theory.evidence.table import claim_table, describe, show, verdict_table
 from theory.evidence.target import BadClaimFile, Target, read_claim_file
@@ -105,11 +108,36 @@ class Falsify:
     """No progress bar."""
 
 
+@dataclass(frozen=True)
+class Choices:
+    """Which claims survive another curator: proved, survived or refuted for every choice model."""
+
+    ids: tyro.conf.Positional[tuple[str, ...]] = ()
+    """Ids of claims, told part by part; the table of the whole library by default."""
+    models: tuple[str, ...] = ()
+    """Choice models; all of them by default."""
+    runs: int = DEFAULT_RUNS
+    """Loops evaluated in each cell before it has survived."""
+    seconds: float = 20.0
+    """Time limit of each cell; the table depends on it only where it is reached."""
+    seed: int = 0
+    """Seed of every random choice."""
+    json: Path | None = None
+    """Write every cell, with its reasons and counterexamples, to this file."""
+    counterexamples: Path | None = None
+    """Write each counterexample to a file in this folder, for `verify ID --instance`."""
+    processes: int | None = None
+    """Cells at once; by default one per core."""
+    quiet: bool = False
+    """No progress bar."""
+
+
 Command = (
     Annotated[List, tyro.conf.subcommand("list")]
     | Annotated[Show, tyro.conf.subcommand("show")]
     | Annotated[Verify, tyro.conf.subcommand("verify")]
     | Annotated[Falsify, tyro.conf.subcommand("falsify")]
+    | Annotated[Choices, tyro.conf.subcommand("choices")]
 )
 
 
@@ -121,6 +149,8 @@ def main(arguments: Sequence[str] | None = None, library: Mapping[str, Claim] = 
             return _replay(command, library) if command.instance else _verify(command, library)
         if isinstance(command, Falsify):
             return _falsify(command, library)
+        if isinstance(command, Choices):
+            return _choices(command, library)
         if isinstance(command, Show):
             print(describe(_find(library, command.id)))
         else:
@@ -131,7 +161,7 @@ def main(arguments: Sequence[str] | None = None, library: Mapping[str, Claim] = 
     return 0
 
 
-def _parsed(arguments: Sequence[str] | None) -> List | Show | Verify | Falsify:
+def _parsed(arguments: Sequence[str] | None) -> List | Show | Verify | Falsify | Choices:
     """The command; one that cannot be read is told in one line instead of a box."""
     told = io.StringIO()
     try:
@@ -178,18 +208,18 @@ def _verify(command: Verify, library: Mapping[str, Claim]) -> int:
 def _reports(
     chosen: Sequence[Claim], strengths: Sequence[Strength], command: Verify
 ) -> Iterator[Report]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(
-        *columns,
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=command.quiet,
-    ) as progress:
+    with _bar(command.quiet) as progress:
         task = progress.add_task("claims", total=len(chosen))
         for report in verify_all(chosen, strengths, command.instances, command.seed):
             progress.update(task, description=report.id, advance=1)
             yield report
+
+
+def _bar(quiet: bool) -> Progress:
+    """A progress bar on standard error that leaves nothing behind."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    console = Console(stderr=True)
+    return Progress(*columns, TimeElapsedColumn(), console=console, transient=True, disable=quiet)
 
 
 def _replay(command: Verify, library: Mapping[str, Claim]) -> int:
@@ -249,6 +279,51 @@ def _falsify(command: Falsify, library: Mapping[str, Claim]) -> int:
         document.update(found.to_json(), seed=command.seed)
     print("\n".join(found.lines()))
     return 1 if found.found is None else 0
+
+
+def _choices(command: Choices, library: Mapping[str, Claim]) -> int:
+    for name, value in (("--runs", command.runs), ("--seconds", command.seconds)):
+        if not 0 < value < math.inf:
+            raise UsageError(f"{name} {value:g} leaves nothing to search: give a positive number.")
+    if command.processes is not None and command.processes < 1:
+        raise UsageError(f"--processes {command.processes} searches nothing: give at least 1.")
+    _check_seed(command.seed)
+    chosen = [_claim(library, name) for name in dict.fromkeys(command.ids)] or [*library.values()]
+    known = {curation.name: curation for curation in CURATIONS}
+    for name in command.models:
+        if name not in known:
+            raise UsageError(
+                f"There is no choice model {name!r}: did you mean {_nearest(name, list(known))!r}?"
+            )
+    models = [known[name] for name in dict.fromkeys(command.models)] or [*CURATIONS]
+    folder = command.counterexamples
+    if folder is not None and not folder.is_dir():
+        raise UsageError(f"--counterexamples {folder} is no folder: give one that exists.")
+    with _written_at_the_end(command.json) as document:
+        cells: list[Cell] = []
+        with _bar(command.quiet) as progress:
+            task = progress.add_task("cells", total=len(chosen) * len(models))
+            for cell in table(
+                chosen, models, command.runs, command.seed, command.seconds, command.processes
+            ):
+                cells.append(cell)
+                progress.update(task, description=cell.claim, advance=1)
+        broken = [*problems(cells)]
+        document.update(
+            holds=not broken,
+            seed=command.seed,
+            runs=command.runs,
+            cells=[cell.to_json() for cell in cells],
+        )
+    if folder is not None:
+        write_counterexamples(folder, cells)
+    if command.ids:
+        print("\n".join(details(cells)))
+    else:
+        show(choice_table(cells))
+    for problem in broken:
+        print(problem, file=sys.stderr)
+    return 1 if broken else 0
 
 
 @contextmanager

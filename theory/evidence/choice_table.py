@@ -13,7 +13,7 @@ import os
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -34,9 +34,12 @@ from theory.evidence.verdict import Status, Verdict
 if TYPE_CHECKING:
     from theory.claims.claim import Claim
 
-# Runs evaluated in one cell before what is left has survived: the random draws, the extremes and a
-# few descents from the best of them.
-DEFAULT_RUNS = 400
+# Runs evaluated in one cell before what is left has survived: one half on loops of few atoms, which
+# make readable counterexamples, one half anywhere, extremes and descents included.
+DEFAULT_RUNS = 600
+FEW_ATOMS = (2, 3)
+# Runs in search of a part not seen so far, once all that were seen are refuted.
+SCOUTS = 60
 ITSELF = "the theorem itself, see verify"
 
 
@@ -210,6 +213,8 @@ class _Attack:
         stop_at: float,
     ) -> None:
         self.sides, self.family, self.rng = sides, family, rng
+        few = tuple(n for n in FEW_ATOMS if n <= max(family.atoms))
+        self.small = replace(family, atoms=few or family.atoms)
         self.runs, self.stop_at = runs, stop_at
         self.evaluated = 0
         self.parts: set[str] = set()
@@ -225,12 +230,15 @@ class _Attack:
             for name in sorted(failed):
                 yield name, found
             fallen |= failed
-            if self.parts <= fallen:
-                return
 
     def _search(self, fallen: set[str]) -> search.Refutation | None:
-        left = self.stop_at - time.perf_counter()
-        budget = self.evaluated + self.runs
+        """One look at loops of few atoms, and one at all."""
+        runs = SCOUTS if fallen and self.parts <= fallen else self.runs
+        found = self._look(self.small, fallen, runs // 2)
+        return found or self._look(self.family, fallen, runs - runs // 2)
+
+    def _look(self, family: CuratedFamily, fallen: set[str], runs: int) -> search.Refutation | None:
+        budget = self.evaluated + runs
 
         def standing(run: Run) -> Iterator[Sides]:
             if self.evaluated >= budget:
@@ -242,18 +250,7 @@ class _Attack:
                     yield sides
 
         try:
-            return search.refute(standing, self.family, self.rng, deadline=left)
+            left = self.stop_at - time.perf_counter()
+            return search.refute(standing, family, self.rng, deadline=left)
         except _Spent:
             return None
-
-
-def find_curations(names: Sequence[str]) -> list[Curation]:
-    """Curations by name, all of them when none is named.
-
-    Raises
-    ------
-    KeyError
-        With the first name that there is none of.
-    """
-    known = {curation.name: curation for curation in CURATIONS}
-    return [known[name] for name in names] or [*CURATIONS]
