@@ -16,8 +16,9 @@ Remarks
     means into a covariance. Checked here with no such exchange: the left side visits every ordered
     K-tuple of draws, and keeps each of its members with its own probability; at K = ∞ it is
     :math:`E_p[wf]/E_p[w]`. Nothing depends on how the kept one is chosen, as long as the order of
-    the candidates does not matter: under another choice model H is that model's. Every f is a combination of indicators of atoms, so these settle the
-    identity; r, w, :math:`w^2` and 1/w are evaluated besides.
+    the candidates does not matter: under another choice model H is that model's. Every f is a
+    combination of indicators of atoms, so these settle the identity; r, w, :math:`w^2` and 1/w are
+    evaluated besides.
 """
 
 from __future__ import annotations
