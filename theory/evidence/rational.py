@@ -83,7 +83,7 @@ def growth(instance: Instance) -> float:
     if instance.K == 1 or (len(set(instance.weights)) == 1 and not tabled):
         return 1.0
     if instance.K == math.inf:
-        return instance.steps if instance.lam == math.inf else 2.0**instance.steps
+        return instance.steps if instance.lam == math.inf else 2.0 ** min(instance.steps, 60)
     # In logs: the power itself may overflow.
     return math.exp(min(instance.steps * math.log(instance.K), math.log(1e18)))
 
