@@ -28,7 +28,7 @@ from theory.evidence.separated import enclose_factor, far_apart
 from theory.evidence.sides import Relation, Sides
 from theory.evidence.verdict import Comparison, Status, Strength, Verdict
 
-PRECISIONS = (128, 256, 512, 1024)
+PRECISIONS = (128, 256, 1024, 4096)
 # About a tenth of a second of ball operations at the lowest precision.
 OPERATIONS_LIMIT = 80_000
 # Terms of one round beyond which weights far apart are enclosed instead of enumerated, and entries
@@ -38,7 +38,17 @@ ENTRIES_LIMIT = 4_000_000
 
 
 class BallArithmetic:
-    """``flint.arb`` entries at the current precision."""
+    """``flint.arb`` entries at the current precision.
+
+    Parameters
+    ----------
+    enclosing
+        Whether the curation factor of many weights far apart may be enclosed by bounds, which no
+        precision makes finer than the weights are apart.
+    """
+
+    def __init__(self, *, enclosing: bool = True) -> None:
+        self.enclosing = enclosing
 
     def number(self, value: int | Fraction) -> flint.arb:
         """The rational as a ball."""
@@ -93,7 +103,7 @@ class BallArithmetic:
             return infinite_factor(law, self.array(weights))
         levels, distinct, enclosed = _plan(tuple(weights), K)
         masses = [law[levels == rank].sum() for rank in range(len(distinct))]
-        if enclosed:
+        if enclosed and self.enclosing:
             by_rank = enclose_factor(masses[::-1], distinct[::-1], int(K))[::-1]
             return np.array(by_rank, dtype=object)[levels]
         # flint's own rationals hash and add far faster than Fraction.
@@ -110,7 +120,12 @@ def affordable(instance: Instance) -> bool:
     # A choice model has weights of its own, which may be far apart or not.
     if enclosed and instance.choice is None:
         return len(distinct) ** 2 * (int(instance.K) - 1) * steps <= ENTRIES_LIMIT
-    return instance.terms * steps <= OPERATIONS_LIMIT
+    return listable(instance)
+
+
+def listable(instance: Instance) -> bool:
+    """Whether listing the draws of every round takes well under a second."""
+    return instance.terms * max(instance.steps, 1) <= OPERATIONS_LIMIT
 
 
 @lru_cache(maxsize=256)
@@ -130,8 +145,10 @@ def check(sides: SidesOf, instance: Instance) -> Verdict:
     """Decide every comparison on the instance, raising the precision until that is done."""
     comparisons: tuple[Comparison, ...] = ()
     for precision in PRECISIONS:
+        # What bounds leave open is listed, if it can be.
+        enclosing = precision == PRECISIONS[0] or not listable(instance)
         with flint.ctx.workprec(precision):
-            run = run_loop(instance, BallArithmetic())
+            run = run_loop(instance, BallArithmetic(enclosing=enclosing))
             comparisons = tightest(judged(sides(run), judge))
         verdict = Verdict(Strength.CERTIFIED, instance, comparisons, f"{precision} bits")
         if verdict.status is not Status.UNDECIDED:

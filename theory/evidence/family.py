@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from theory.choice import Choice
 from theory.evidence.instance import Instance
+from theory.evidence.separated import FAR_APART
 
 FloatArray = NDArray[np.float64]
 
@@ -26,7 +27,8 @@ LOGIT_SPREAD = (-1.0, math.log10(6.0))
 REWARD_BOUND, LOGIT_BOUND = 100.0, 30.0
 
 # Levels of the instances that imitate best-of-K: a law on n equal atoms falls short of an atomless
-# one by about 1/n^2, here 0.4 %. Where K is large their multisets limit the levels.
+# one by about 1/n^2, here 0.4 %. Where K is large their multisets limit the levels. Levels so far
+# apart are told by their bounds, without listing the multisets.
 BEST_OF_LEVELS = (16, 8, 4, 2)
 BEST_OF_TERMS = 30_000
 
@@ -245,7 +247,7 @@ class Family:
 
     def extremes(self) -> tuple[Instance, ...]:
         """Where sharp constants are reached: weights nearly equal (expansions to first order), and
-        weights a thousand times one another, at which K-choice is best-of-K. For every K > 1 and
+        weights a billion times one another, at which K-choice is best-of-K. For every K > 1 and
         both ends of the load: a constant can be false at one of them only."""
         return tuple(
             Instance.of(masses, weights, K=K, lam=lam, steps=self.steps)
@@ -267,7 +269,7 @@ def _extreme_shapes(K: int | float) -> list[tuple[list[int], list[int]]]:
         for n in BEST_OF_LEVELS
         if Instance.of([1] * n, range(1, n + 1), K=K).terms <= BEST_OF_TERMS or n == 2
     )
-    levels = [1000**level for level in range(n)]
+    levels = [FAR_APART**level for level in range(n)]
     return [
         ([1, 1], [999, 1000]),
         ([1] * n, levels),

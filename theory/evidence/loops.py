@@ -20,6 +20,11 @@ from theory.evidence.verdict import Strength, Verdict
 
 # Significant digits of random rational instances: enough to be generic, short enough to print.
 DIGITS = 3
+# Bounds for exact runs on random instances: on the growth of denominators, and on that times the
+# terms of a round, which the time follows.
+BRIEF_GROWTH, BRIEF_WORK = 100, 20_000
+# A random run keeps this many rounds at least: claims compare rounds.
+FEWEST_ROUNDS = 2
 # Draws in search of an affordable instance before the family is called unaffordable.
 PATIENCE = 1_000
 
@@ -32,26 +37,28 @@ class Loops:
     exact_family: Family | None = None
 
     def named(self, strength: Strength) -> Sequence[Instance | Scenario]:
-        """Degenerate cases; in balls the extremes too, whose weights, a thousand times one another,
+        """Degenerate cases; in balls the extremes too, whose weights, a billion times one another,
         make rationals too long and rewards further apart than float64 tells; in float64 grids."""
         family = self._family_at(strength)
         if strength is Strength.NUMERIC:
             return [*map(Scenario.of, family.corners()), *_grids(family)]
         if strength is Strength.EXACT:
             return family.corners()
-        extremes = (shortened(instance, ball.affordable) for instance in family.extremes())
-        return [*family.corners(), *filter(ball.affordable, extremes)]
+        # Bounds see most of what they show, and the rest must be within reach of listing.
+        extremes = (shortened(instance, ball.listable, 1) for instance in family.extremes())
+        return [*family.corners(), *filter(ball.listable, extremes)]
 
     def draw(self, strength: Strength, rng: np.random.Generator) -> Instance:
         """A random instance, its run shortened until it is affordable."""
         family = self._family_at(strength)
         affordable = {
-            Strength.EXACT: rational.affordable,
+            Strength.EXACT: _brief,
             Strength.CERTIFIED: ball.affordable,
             Strength.NUMERIC: _always,
         }[strength]
         for _ in range(PATIENCE):
-            instance = shortened(family.rounded(family.draw(rng), DIGITS), affordable)
+            drawn = family.rounded(family.draw(rng), DIGITS)
+            instance = shortened(drawn, affordable, FEWEST_ROUNDS)
             if affordable(instance):
                 return instance
         raise ValueError(
@@ -91,11 +98,17 @@ class Loops:
         return (strength is Strength.EXACT and self.exact_family) or self.family
 
 
-def shortened(instance: Instance, affordable: Callable[[Instance], bool]) -> Instance:
-    """The instance with as many of its rounds as are affordable, at least one."""
-    while instance.steps > 1 and not affordable(instance):
+def shortened(instance: Instance, affordable: Callable[[Instance], bool], fewest: int) -> Instance:
+    """The instance with as many of its rounds as are affordable, at least the fewest."""
+    while instance.steps > fewest and not affordable(instance):
         instance = instance.with_steps(instance.steps - 1)
     return instance
+
+
+def _brief(instance: Instance) -> bool:
+    """Whether an exact run takes about a tenth of a second: there are dozens of them."""
+    growth = rational.growth(instance)
+    return growth <= BRIEF_GROWTH and growth * instance.terms <= BRIEF_WORK
 
 
 def _always(instance: Instance) -> bool:

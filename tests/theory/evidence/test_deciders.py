@@ -14,6 +14,7 @@ import pytest
 from theory.evidence import ball, numeric, rational
 from theory.evidence.instance import Instance
 from theory.evidence.run import Run
+from theory.evidence.separated import FAR_APART
 from theory.evidence.sides import Relation, Sides
 from theory.evidence.verdict import Status, Strength, Verdict
 
@@ -230,6 +231,23 @@ def test_float64_forgives_rounding_and_nothing_more() -> None:
 
     assert check_in_float64(sides_off_by(1e-14), INSTANCE).status is Status.HOLDS
     assert check_in_float64(sides_off_by(1e-11), INSTANCE).status is Status.FAILS
+
+
+def test_what_bounds_of_weights_far_apart_leave_open_is_listed() -> None:
+    """The last round moves far less mass than weights a billion times one another hide."""
+    n = 8
+    instance = Instance.of([1] * n, [FAR_APART**level for level in range(n)], K=4, steps=7)
+    assert ball.affordable(instance)
+    assert ball.listable(instance)
+
+    def sides(run: Run) -> Iterator[Sides]:
+        first, last = run.level_mass(0, 1), run.level_mass(0, 2)
+        yield Sides.at_most("seen at once", 2, first, last)
+        yield Sides.at_most("listed", 7, run.level_mass(0, 6), run.level_mass(0, 7))
+
+    verdict = ball.check(sides, instance)
+    assert verdict.status is Status.HOLDS
+    assert verdict.note == f"{ball.PRECISIONS[1]} bits"
 
 
 @EVERY_STRENGTH
