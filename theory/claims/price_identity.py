@@ -71,7 +71,7 @@ def sides(
 
 def _means(measure: Numbers, values: Numbers) -> Numbers:
     """Sum of each row of ``values`` against the measure, shape (rows,)."""
-    totals: Numbers = (values * measure).sum(axis=1)
+    totals: Numbers = values @ measure
     return totals
 
 
