@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from theory.cores import real_data
 from theory.cores.powers import ORDER, POWERS, TANGENT, power
 from theory.evidence.core import (
     LARGER,
@@ -49,7 +50,8 @@ STEP = Core(
     step=(
         "Induction on t, for every set A: C = C_K(p_t)(A) ≤ 1 − (1−m)^K because a kept sample lies "
         "in A only if one of K independent candidates does; m ≤ f = f_t(u) and 'powers keep order' "
-        "give (1−m)^K ≥ (1−f)^K; the right side is f_{t+1}(u). Divided by λ: the pure loop."
+        "give (1−m)^K ≥ (1−f)^K; the right side is f_{t+1}(u). Divided by λ: the pure loop. "
+        "K = ∞: C ≤ 1, and C = 0 where m = 0."
     ),
     variables=("after", "u", "C", "y", "z", "lam"),
     state=partial(_step, TRUE),
@@ -173,6 +175,77 @@ VARIATION = Core(
 )
 
 
+def _beyond_root(constant: Constant, y: Element, Y: Element, K: Element, lam: Element) -> Statement:
+    part, whole = constant
+    return Statement(
+        assumed={
+            "1 >= Ky^(K−1) − (K−1)y^K": 1 - K * Y + (K - 1) * Y * y,
+            "λ >= 0": lam,
+            "y <= 1": 1 - y,
+            "K >= 1": K - 1,
+            "y^(K−1) >= 0": Y,
+        },
+        zero={"u(1−y) = 0": (1 + lam) * (1 - y) - lam * (1 - Y * y)},
+        conclusion=(1 - y) * (whole * (1 + lam) - part * lam * K * Y),
+    )
+
+
+RISING_BEYOND = Core(
+    name="the inverse envelope rises beyond its root, every K and λ",
+    says="u(1−y) = 0, y ≤ 1 ⇒ (1−y)·u'(1−y) = (1−y)(1+λ − λKy^(K−1)) ≥ 0",
+    step=(
+        "Beyond the threshold the limit envelope starts at the positive root m0 = 1−y of u. By "
+        "'powers stay above their tangents', at x = 1, u rises there; x^(K−1) falls as m = 1−x "
+        "grows, so it rises beyond."
+    ),
+    variables=("y", "Y", "K", "lam"),
+    state=partial(_beyond_root, TRUE),
+    degree=2,
+    twins=(
+        FalseCore("slope 2 % larger", partial(_beyond_root, LARGER)),
+        FalseCore(
+            "without the tangent",
+            without(partial(_beyond_root, TRUE), "1 >= Ky^(K−1) − (K−1)y^K"),
+        ),
+    ),
+)
+
+
+def _before_the_peak(
+    constant: Constant, x: Element, y: Element, X: Element, Y: Element, K: Element
+) -> Statement:
+    part, whole = constant
+    return Statement(
+        assumed={
+            "x^K >= Ky^(K−1)x − (K−1)y^K": X - K * Y * x + (K - 1) * Y * y,
+            "x <= y": y - x,
+            "Ky^(K−1) <= 1": 1 - K * Y,
+            "x >= 0": x,
+            "x^K >= 0": X,
+            "y^(K−1) >= 0": Y,
+            "K >= 1": K - 1,
+        },
+        conclusion=part * (y - Y * y) - whole * (x - X),
+    )
+
+
+BEFORE_THE_PEAK = Core(
+    name="total variation beyond the root, every K and λ",
+    says="x ≤ y, Ky^(K−1) ≤ 1 ⇒ x − x^K ≤ y − y^K",
+    step=(
+        "Where the root m0 = 1−y of u lies beyond the peak of m − u(m) = λ(x − x^K), every m ≥ m0 "
+        "has m − u(m) ≤ λ(y − y^K) = m0 − u(m0) = m0."
+    ),
+    variables=("x", "y", "X", "Y", "K"),
+    state=partial(_before_the_peak, TRUE),
+    degree=2,
+    twins=(
+        FalseCore("2 % less", partial(_before_the_peak, SMALLER)),
+        FalseCore("beyond the peak", without(partial(_before_the_peak, TRUE), "Ky^(K−1) <= 1")),
+    ),
+)
+
+
 def best_of(candidates: int) -> Core:
     """One round of best-of-K^t, written out for K."""
     return Core(
@@ -197,7 +270,9 @@ def _best_of(candidates: int, exponent: int, m: Element, v: Element) -> Statemen
 
 
 BEST_OF_ROUNDS = (ORDER, *(best_of(K) for K in (2, 3, 4, 8)), TANGENT, MAJORISATION)
-ENVELOPE = (ORDER, STEP)
-TOTAL_VARIATION = (*ENVELOPE, RISING, *POWERS[1:], VARIATION)
-# Divergences of the limit envelope: sharp Theorem 2.4, chi-square, reverse KL.
-DIVERGENCES = (*ENVELOPE, RISING, TANGENT, MAJORISATION)
+# What every f-divergence from the real data rests on, at any round.
+ENVELOPE = (ORDER, STEP, TANGENT, MAJORISATION)
+TOTAL_VARIATION = (*ENVELOPE, RISING, *POWERS[2:], VARIATION, BEFORE_THE_PEAK, real_data.FLOOR)
+THEOREM_2_4_SHARP = (*ENVELOPE, RISING)
+CHI_SQUARE = THEOREM_2_4_SHARP
+REVERSE_KL = (*ENVELOPE, RISING, RISING_BEYOND, real_data.FLOOR)

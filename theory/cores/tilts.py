@@ -13,6 +13,7 @@ from theory.evidence.core import (
     Element,
     FalseCore,
     Statement,
+    without,
 )
 
 
@@ -184,6 +185,58 @@ OFF_TOP = Core(
     twins=(FalseCore("bound 2 % smaller", partial(_off_top, SMALLER)),),
 )
 
+
+def _tilt_means(constant: Constant, w: Element, v: Element, A: Element, B: Element) -> Statement:
+    part, whole = constant
+    return Statement(
+        assumed={"w >= 0": w, "v >= 0": v, "w^(j−1) >= 0": A, "v^(j−1) >= 0": B},
+        conclusion=A * B * (whole * (w * w + v * v) - part * 2 * w * v),
+        squares={"w−v": w - v},
+    )
+
+
+TILT_MEANS = Core(
+    name="stronger tilts have larger means",
+    says="w^(j+1)v^(j−1) + w^(j−1)v^(j+1) ≥ 2w^j v^j",
+    step=(
+        "Sum over pairs of atoms: M_{j+1}M_{j−1} ≥ M_j² for M_j = E_ref[w^j], so the mean M_{j+1}/"
+        "M_j of the tilt ref·w^j/M_j does not fall with j."
+    ),
+    variables=("w", "v", "A", "B"),
+    state=partial(_tilt_means, TRUE),
+    twins=(FalseCore("2 % more", partial(_tilt_means, LARGER)),),
+)
+
+
+def _moved(*values: Element) -> Statement:
+    half = len(values) // 2
+    means, moves = values[:half], values[half:]
+    return Statement(
+        assumed={
+            **{f"b{i} <= b{i + 1}": means[i] - means[i - 1] for i in range(1, half)},
+            **{f"d{i} <= 0": -moves[i - 1] for i in range(1, half)},
+        },
+        zero={"d1+d2+d3+d4 = 0": sum(moves)},
+        conclusion=sum(b * d for b, d in zip(means, moves, strict=True)),
+    )
+
+
+MOVED = Core(
+    name="mass moved to the strongest of 4 tilts",
+    says="b1 ≤ … ≤ b4, d1, d2, d3 ≤ 0, Σd = 0 ⇒ Σ b_i d_i ≥ 0",
+    step=(
+        "Any number of tilts: Σ b_i d_i = Σ (b_i − b_n)d_i. p_t is a mixture of the tilts ref·w^j/"
+        "M_j, j ≤ t, with shares π_t(j); while a_t = E_{p_t}[w] has not fallen, π_t(j)/π_{t−1}(j) "
+        "= a_{t−1−j}/a_{t−1} ≤ 1 for 1 ≤ j < t, π_t(0) = 1/(1+λ), and the rest goes to j = t: "
+        "a_t ≥ a_{t−1}, b the means of the tilts. The shares of the fixed point, in turn, are "
+        "smaller than π_t(j) while a ≤ λζ/(1+λ), with the rest on j ≥ t: a_t ≤ λζ/(1+λ)."
+    ),
+    variables=(*(f"b{i}" for i in range(1, 5)), *(f"d{i}" for i in range(1, 5))),
+    state=_moved,
+    degree=2,
+    twins=(FalseCore("some mass moved down", without(_moved, "d3 <= 0")),),
+)
+
 RLHF_TILT = (TILT, GAP)
 TILT_FRONTIER = (TILT, GAP, CURVATURE)
-CONDENSATION = (FIXED_POINT, MEAN, OFF_TOP)
+CONDENSATION = (FIXED_POINT, MEAN, OFF_TOP, TILT_MEANS, MOVED)
