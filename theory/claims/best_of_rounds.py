@@ -37,6 +37,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.claims.claim import Claim, Extremal, FalseTwin, Kind
+from theory.cores.envelope import BEST_OF_ROUNDS
 from theory.evidence.family import Family
 from theory.evidence.instance import Instance
 from theory.evidence.run import Run
@@ -139,4 +140,5 @@ never_beyond_the_best = Claim(
         ),
     ),
     extremal=Extremal(part="KL to the start", instance=_best_of_quantiles, rungs=3),
+    cores=BEST_OF_ROUNDS,
 )

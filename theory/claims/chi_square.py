@@ -34,6 +34,7 @@ from fractions import Fraction
 from functools import partial
 
 from theory.claims.claim import Claim, Extremal, FalseTwin, Kind
+from theory.cores.envelope import CHI_SQUARE
 from theory.evidence.best_of import nearly_best_of
 from theory.evidence.envelope import by_level, chi_square, largest_laws, reciprocal_integral
 from theory.evidence.family import Family
@@ -117,4 +118,5 @@ mean_square_move = Claim(
         ),
     ),
     extremal=Extremal(part="chi-square", instance=_along_the_envelope),
+    cores=CHI_SQUARE,
 )

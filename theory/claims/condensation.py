@@ -47,6 +47,7 @@ from functools import partial
 from typing import Any
 
 from theory.claims.claim import Claim, Extremal, FalseTwin, Kind
+from theory.cores.tilts import CONDENSATION
 from theory.evidence.fixed_points import FixedPoints, settled
 from theory.evidence.instance import Instance
 from theory.evidence.run import Numbers, Run, infinite_factor
@@ -181,4 +182,5 @@ condensation = Claim(
         ),
     ),
     extremal=Extremal(part="condensate", instance=_rare_top),
+    cores=CONDENSATION,
 )

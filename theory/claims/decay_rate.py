@@ -53,6 +53,7 @@ from functools import partial
 
 from theory.claims._two_levels import level_masses, level_weights, limit_factor, lower_factor
 from theory.claims.claim import Claim, Extremal, FalseTwin, Kind
+from theory.cores.decay import DECAY_RATE
 from theory.evidence.family import Family
 from theory.evidence.instance import Instance
 from theory.evidence.run import Numbers, Run
@@ -241,4 +242,5 @@ rate_of_the_pure_loop = Claim(
         ),
     ),
     extremal=Extremal(part="decay, from above", instance=_hardly_a_third_level),
+    cores=DECAY_RATE,
 )

@@ -38,6 +38,7 @@ from fractions import Fraction
 from functools import partial
 
 from theory.claims.claim import Claim, Extremal, FalseTwin, Kind
+from theory.cores.ratios import DOMINANCE_MIXED
 from theory.evidence.envelope import upper_masses
 from theory.evidence.family import Family
 from theory.evidence.instance import Instance
@@ -110,4 +111,5 @@ dominance_with_real_data = Claim(
         ),
     ),
     extremal=Extremal(part="gain of the first round", instance=_low_rewards_rare),
+    cores=DOMINANCE_MIXED,
 )

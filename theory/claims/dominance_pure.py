@@ -29,6 +29,7 @@ from functools import partial
 
 from theory.claims._two_levels import level_masses
 from theory.claims.claim import Claim, Extremal, FalseTwin, Kind
+from theory.cores.levels import DOMINANCE_PURE
 from theory.evidence.family import Family
 from theory.evidence.instance import Instance
 from theory.evidence.run import Run
@@ -111,4 +112,5 @@ dominance_in_the_pure_loop = Claim(
         ),
     ),
     extremal=Extremal(part="tails", instance=_nearly_equal_weights),
+    cores=DOMINANCE_PURE,
 )

@@ -45,6 +45,7 @@ from typing import Any
 import numpy as np
 
 from theory.claims.claim import Claim, Extremal, FalseTwin, Kind
+from theory.cores.envelope import ENVELOPE
 from theory.evidence.envelope import by_level, envelope, largest_laws, power, upper_masses
 from theory.evidence.family import Family
 from theory.evidence.instance import Instance
@@ -186,4 +187,5 @@ envelope_of_the_loop = Claim(
         ),
     ),
     extremal=Extremal(part="mass of a set", instance=_rewards_far_apart),
+    cores=ENVELOPE,
 )

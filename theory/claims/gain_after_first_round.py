@@ -26,6 +26,7 @@ from fractions import Fraction
 from functools import partial
 
 from theory.claims.claim import Claim, Extremal, FalseTwin, Kind
+from theory.cores.ratios import GAIN_AFTER_FIRST_ROUND
 from theory.evidence.family import Family
 from theory.evidence.instance import Instance
 from theory.evidence.run import Run, curation_factor
@@ -90,4 +91,5 @@ gain_after_first_round = Claim(
         ),
     ),
     extremal=Extremal(part="gain of the first round", instance=_low_rewards_rare),
+    cores=GAIN_AFTER_FIRST_ROUND,
 )

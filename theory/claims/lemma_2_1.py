@@ -38,6 +38,7 @@ from fractions import Fraction
 from functools import partial
 
 from theory.claims.claim import Claim, Extremal, FalseTwin, Kind
+from theory.cores.expansion import LEMMA_2_1
 from theory.evidence.family import Family
 from theory.evidence.instance import Instance
 from theory.evidence.run import Run
@@ -127,4 +128,5 @@ many_candidates = Claim(
         ),
     ),
     extremal=Extremal(part="error of order 1/K", instance=_nearly_equal_weights),
+    cores=LEMMA_2_1,
 )

@@ -31,6 +31,7 @@ from itertools import combinations, combinations_with_replacement
 from typing import Any
 
 from theory.claims.claim import Claim, Extremal, FalseTwin, Kind
+from theory.cores.gain import LEMMA_2_2
 from theory.evidence.family import Family
 from theory.evidence.instance import Instance
 from theory.evidence.run import Run
@@ -112,4 +113,5 @@ reward_increase = Claim(
         ),
     ),
     extremal=Extremal(part="gain, from below", instance=_just_below_the_top),
+    cores=LEMMA_2_2,
 )

@@ -34,6 +34,7 @@ from functools import partial
 import numpy as np
 
 from theory.claims.claim import Claim, Extremal, FalseTwin, Kind
+from theory.cores.ratios import LIKELIHOOD_RATIO
 from theory.evidence.envelope import by_level, power
 from theory.evidence.family import Family
 from theory.evidence.instance import Instance
@@ -129,4 +130,5 @@ likelihood_ratio = Claim(
         ),
     ),
     extremal=Extremal(part="rises with the weight", instance=_far_below_the_rest),
+    cores=LIKELIHOOD_RATIO,
 )

@@ -25,6 +25,7 @@ from fractions import Fraction
 from functools import partial
 
 from theory.claims.claim import Claim, FalseTwin, Kind
+from theory.cores.real_data import NO_CURATION
 from theory.evidence.family import Family
 from theory.evidence.run import Run
 from theory.evidence.sides import Sides
@@ -89,4 +90,5 @@ mixing_without_curation = Claim(
             ),
         ),
     ),
+    cores=NO_CURATION,
 )

@@ -31,6 +31,7 @@ from functools import partial
 import numpy as np
 
 from theory.claims.claim import Claim, FalseTwin, Kind
+from theory.cores.covariance import PRICE_IDENTITY
 from theory.evidence.family import Family
 from theory.evidence.run import Numbers, Run
 from theory.evidence.sides import Sides
@@ -112,4 +113,5 @@ selection_is_covariance = Claim(
             family=Family(candidates=(2, 3, 4), steps=2, load=(Fraction(1, 100), Fraction(100))),
         ),
     ),
+    cores=PRICE_IDENTITY,
 )

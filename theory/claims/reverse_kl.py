@@ -40,6 +40,7 @@ from fractions import Fraction
 from functools import partial
 
 from theory.claims.claim import Claim, Extremal, FalseTwin, Kind
+from theory.cores.envelope import REVERSE_KL
 from theory.evidence.best_of import nearly_best_of
 from theory.evidence.envelope import by_level, entropy_integral, largest_laws, limit_edge
 from theory.evidence.family import Family
@@ -120,4 +121,5 @@ forgotten_data = Claim(
         ),
     ),
     extremal=Extremal(part="reverse KL", instance=_along_the_envelope),
+    cores=REVERSE_KL,
 )

@@ -26,6 +26,7 @@ from fractions import Fraction
 from functools import partial
 
 from theory.claims.claim import Claim, FalseTwin, Kind
+from theory.cores.tilts import RLHF_TILT
 from theory.evidence.family import Family
 from theory.evidence.run import Run
 from theory.evidence.sides import Sides
@@ -102,4 +103,5 @@ tilt_of_many_candidates = Claim(
             family=Family(candidates=(math.inf,), steps=4, load=(Fraction(1, 100), Fraction(100))),
         ),
     ),
+    cores=RLHF_TILT,
 )

@@ -39,6 +39,7 @@ import numpy as np
 
 from theory.claims._two_levels import level_masses, limit_factor
 from theory.claims.claim import Claim, Extremal, FalseTwin, Kind
+from theory.cores.decay import THEOREM_2_1
 from theory.evidence.family import Family
 from theory.evidence.instance import Instance
 from theory.evidence.run import Run
@@ -138,4 +139,5 @@ limit_law = Claim(
         ),
     ),
     extremal=Extremal(part="top mass grows", instance=_almost_arrived),
+    cores=THEOREM_2_1,
 )

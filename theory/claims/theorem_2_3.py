@@ -27,6 +27,7 @@ from functools import partial
 from typing import Any
 
 from theory.claims.claim import Claim, FalseTwin, Kind
+from theory.cores.real_data import THEOREM_2_3
 from theory.evidence.family import Family
 from theory.evidence.run import Run
 from theory.evidence.sides import Sides
@@ -98,4 +99,5 @@ reward_with_real_data = Claim(
             ),
         ),
     ),
+    cores=THEOREM_2_3,
 )

@@ -26,6 +26,7 @@ from fractions import Fraction
 from functools import partial
 
 from theory.claims.claim import Claim, Extremal, FalseTwin, Kind
+from theory.cores.real_data import THEOREM_2_3_SHARP
 from theory.evidence.family import Family
 from theory.evidence.instance import Instance
 from theory.evidence.run import Run
@@ -87,4 +88,5 @@ reward_with_real_data = Claim(
         ),
     ),
     extremal=Extremal(part="reward above the reference", instance=_just_below_the_top),
+    cores=THEOREM_2_3_SHARP,
 )

@@ -24,6 +24,7 @@ from fractions import Fraction
 from functools import partial
 
 from theory.claims.claim import Claim, FalseTwin, Kind
+from theory.cores.real_data import THEOREM_2_4
 from theory.evidence.family import Family
 from theory.evidence.run import Run
 from theory.evidence.sides import Sides
@@ -92,4 +93,5 @@ stability_with_real_data = Claim(
             ),
         ),
     ),
+    cores=THEOREM_2_4,
 )

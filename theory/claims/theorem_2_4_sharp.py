@@ -42,6 +42,7 @@ from functools import partial
 from typing import Any
 
 from theory.claims.claim import Claim, Extremal, FalseTwin, Kind
+from theory.cores.envelope import THEOREM_2_4_SHARP
 from theory.evidence.best_of import nearly_best_of
 from theory.evidence.envelope import log_integral
 from theory.evidence.family import Family
@@ -123,4 +124,5 @@ stability_with_real_data = Claim(
         ),
     ),
     extremal=Extremal(part="KL to the reference", instance=_along_the_envelope),
+    cores=THEOREM_2_4_SHARP,
 )

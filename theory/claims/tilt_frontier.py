@@ -41,6 +41,7 @@ from functools import partial
 from typing import Any
 
 from theory.claims.claim import Claim, Extremal, FalseTwin, Kind
+from theory.cores.tilts import TILT_FRONTIER
 from theory.evidence.family import Family
 from theory.evidence.instance import Instance
 from theory.evidence.run import Numbers, Run, curation_factor
@@ -156,4 +157,5 @@ tilts_are_best = Claim(
         ),
     ),
     extremal=Extremal(part="shortfall", instance=_nearly_a_tilt),
+    cores=TILT_FRONTIER,
 )

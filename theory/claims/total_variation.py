@@ -38,6 +38,7 @@ from functools import partial
 from typing import Any
 
 from theory.claims.claim import Claim, Extremal, FalseTwin, Kind
+from theory.cores.envelope import TOTAL_VARIATION
 from theory.evidence.best_of import inverse_envelope
 from theory.evidence.envelope import by_level, largest_laws, limit_edge, total_variation
 from theory.evidence.family import Family
@@ -143,4 +144,5 @@ largest_move = Claim(
         ),
     ),
     extremal=Extremal(part="TV", instance=_two_atoms),
+    cores=TOTAL_VARIATION,
 )
