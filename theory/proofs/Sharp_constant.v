@@ -16,7 +16,7 @@ From Coquelicot Require Import Coquelicot.
 From mathcomp Require Import all_ssreflect all_algebra.
 From mathcomp.analysis Require Import Rstruct.
 From mathcomp Require Import ring.
-From CuratedLoop Require Import Loop Draws Density Envelope Relative_entropy.
+From CuratedLoop Require Import Loop Draws Density Envelope Divergence.
 From CuratedLoop Require Import Entropy_integral Threshold_integral.
 
 Set Implicit Arguments.
@@ -41,6 +41,22 @@ Lemma integrandE (lam : R) n :
   (fun x : R => ln (Rminus (1 + lam) (lam * INR n.+1 * pow x n))).
 Proof. by apply: functional_extensionality => x; rewrite INRE RpowE. Qed.
 
+(** The tangent of the logarithm over a cell, as the bound by the envelope asks for it. *)
+Lemma log_cell_bound (u L : R -> R) :
+  (forall a b c : R, Rle 0 a -> Rlt a b -> Rle b 1 -> Rlt 0 c ->
+    Rle (Rminus (L b) (L a))
+      (Rplus (Rmult (Rminus b a) (Rminus (ln c) 1)) (Rdiv (Rminus (u b) (u a)) c))) ->
+  cell_bound (fun y => - ln y) (fun c => - c^-1) u (fun y => - L y).
+Proof.
+move=> tangent a b c a_ge0 a_lt_b b_le1 c_gt0.
+have c_neq0 : c != 0 by rewrite gt_eqF.
+have slack : L b - L a <= (b - a) * (ln c - 1) + (u b - u a) / c.
+  by rewrite -RdivE //; apply/RleP/tangent; [exact/RleP|exact/RltP|exact/RleP|exact/RltP].
+rewrite -subr_ge0 (_ : _ - _ = (b - a) * (ln c - 1) + (u b - u a) / c - (L b - L a)).
+  by rewrite subr_ge0.
+by field.
+Qed.
+
 Lemma load_of_succ (lam : R) n : lam * (n.+1%:R - 1) = lam * n%:R.
 Proof. by rewrite mulrSr addrK. Qed.
 
@@ -56,21 +72,20 @@ Qed.
 (** Below the threshold and on it there is an integral of the logarithm with all that the bound
     by the envelope asks of it. *)
 Lemma integral_of_log (lam : R) n : 0 <= lam -> lam * (n.+1%:R - 1) <= 1 ->
-  exists L : R -> R, [/\ L 0 = 0, cell_bound (inverse_curve lam n) L &
+  exists L : R -> R, [/\ L 0 = 0, 
+    cell_bound (fun y => - ln y) (fun c => - c^-1) (inverse_curve lam n) (fun y => - L y) &
     is_RInt_gen (fun x : R => ln (1 + lam - lam * n.+1%:R * x ^+ n.+1.-1))
       (at_point (0 : R)) (at_left (1 : R)) (L 1)].
 Proof.
 move=> lam_ge0 load_le1; have [subcritical|[lam_gt0 critical]] := load_cases lam_ge0 load_le1.
   have /RleP lam_Rge0 := lam_ge0.
   exists (cumulative_log lam n); split; first exact: cumulative_log_0.
-    move=> a b c a_ge0 a_lt_b b_le1 c_gt0; rewrite -RdivE ?gt_eqF //; apply/RleP.
-    by apply: cumulative_log_cell => //; [exact/RleP|exact/RltP|exact/RleP|exact/RltP].
+    exact: log_cell_bound (cumulative_log_cell _ _ lam_Rge0 subcritical).
   rewrite integrandE; apply: improper_integral; first exact: cumulative_log_0.
     exact: cumulative_log_continuous_0.
   by move=> a b a_gt0 a_lt_b b_le1; apply: cumulative_log_integral => //; apply: Rlt_le.
 exists (threshold_log lam n); split; first exact: threshold_log_0.
-  move=> a b c a_ge0 a_lt_b b_le1 c_gt0; rewrite -RdivE ?gt_eqF //; apply/RleP.
-  by apply: threshold_log_cell => //; [exact/RleP|exact/RltP|exact/RleP|exact/RltP].
+  exact: log_cell_bound (threshold_log_cell _ _ lam_gt0 critical).
 rewrite integrandE; apply: improper_integral; first exact: threshold_log_0.
   exact: threshold_log_continuous_0.
 exact: threshold_log_integral.
@@ -130,9 +145,12 @@ have set_bound A := inverse_envelope K_gt0 lam_ge0 w_gt0 pref_law A t load_le1.
 case: K K_gt0 same_support p_law load_le1 set_bound => // n _ same_support p_law load_le1 set_bound.
 have [L [L_0 L_bound integral]] := integral_of_log lam_ge0 load_le1.
 rewrite /sharp_constant (is_RInt_gen_unique _ _ integral).
-apply: (entropy_below_envelope p_law pref_law same_support _ _ L_0 L_bound) => [||A].
+rewrite (relative_entropyE p_law same_support).
+apply: (divergence_below_envelope p_law pref_law same_support _ _ _ L_bound) => [|||c d|A].
 - by rewrite inverse_curveE mulr0 subr0 expr1n subrr mulr0 subr0.
 - by rewrite inverse_curveE mulr1 subrr expr0n /= subr0 mulr1 addrK.
+- by rewrite L_0 oppr0.
+- by move=> c_gt0 c_le_d; rewrite ler_opp2 lef_pinv // posrE // (lt_le_trans c_gt0).
 - by rewrite inverse_curveE; exact: set_bound.
 Qed.
 
