@@ -11,6 +11,7 @@ import math
 from typing import Any
 
 import numpy as np
+from scipy.optimize import brentq
 
 from theory.law import Law
 from theory.validation import FloatArray, check_candidates, check_ratio, check_steps
@@ -124,12 +125,134 @@ def _boundary_layer(lam: float, k: int, load: float) -> float:
     exponential rule :math:`v = e^{s-e^{-s}}`: step 1/16 leaves rounding only, also at the
     threshold, where the integrand has a logarithm at 0.
     """
-    s = np.arange(-6.0, 4.5, 1 / 16)
-    v = np.exp(s - np.exp(-s))
+    v, weights = _double_exponential()
     real, c = 1 / (1 + lam), lam * (k + 1) / (1 + lam)
     rest = (1 - load) * real - c * np.expm1(-v)  # 1 - c e^{-v}, exact where both terms vanish
     integrand = (-lam * (k + 1) * np.exp(-v) - np.log(rest)) * np.exp(-v / k) / k
-    return float((integrand * v * (1 + np.exp(-s))).sum() / 16)
+    return float((integrand * weights).sum())
+
+
+def _double_exponential() -> tuple[FloatArray, FloatArray]:
+    """Nodes and weights on (0, ∞) for integrands that decay like e^{-v}."""
+    s = np.arange(-6.0, 4.5, 1 / 16)
+    v = np.exp(s - np.exp(-s))
+    return v, v * (1 + np.exp(-s)) / 16
+
+
+def sharp_chi2_bound(lam: float, K: float) -> float:
+    r"""Best bound of :math:`\chi^2(p_t\|p_{\rm ref})`, :math:`\int_0^1 dx/h - 1` with
+    :math:`h = 1+\lambda-\lambda Kx^{K-1}`.
+
+    Valid for :math:`\lambda(K-1)<1`; inf from the threshold on. With c the sharp bound of the
+    relative entropy, k = K − 1 and :math:`\ell = \lambda k`, it is
+    :math:`\frac{-\log(1-\ell) - \ell - c}{k(1+\lambda)}`; evaluated by a series where that cancels.
+
+    Examples
+    --------
+    >>> round(sharp_chi2_bound(0.5, 2), 4), sharp_chi2_bound(0.5, 3)
+    (0.0986, inf)
+    """
+    K, lam = check_candidates(K), float(check_ratio(lam))
+    if K == 1 or lam == 0:
+        return 0.0
+    k = K - 1
+    load = lam * k
+    if load >= 1:
+        return math.inf
+    x = lam / (1 + lam)
+    c = K * x
+    if c <= 0.5:
+        # Positive terms c^n/(kn+1) - x^n, n >= 2, each below half the one before.
+        n = np.arange(2, 62)
+        return float((c**n / (k * n + 1) - x**n).sum()) / (1 + lam)
+    return (-math.log1p(-load) - load - sharp_kl_bound(lam, K)) / (k * (1 + lam))
+
+
+def sharp_tv_bound(lam: float, K: float) -> float:
+    r"""Best bound of the total variation between :math:`p_t` and :math:`p_{\rm ref}`, any λ and K.
+
+    :math:`\lambda K^{-1/(K-1)}(1-1/K)` while :math:`(1+\lambda(1-1/K))^{K-1} \le K`; beyond, the
+    largest mass that an atom without real data can take, see :func:`largest_atom`.
+
+    Examples
+    --------
+    >>> sharp_tv_bound(1.0, 2), sharp_tv_bound(4.0, 2)
+    (0.25, 0.75)
+    """
+    K, lam = check_candidates(K), float(check_ratio(lam))
+    if K == 1 or lam == 0:
+        return 0.0
+    if math.isinf(K) or math.isinf(lam):
+        return largest_atom(lam, K)
+    if (K - 1) * math.log1p(lam * (1 - 1 / K)) > math.log(K):
+        return largest_atom(lam, K)
+    return lam * math.exp(-math.log(K) / (K - 1)) * (1 - 1 / K)
+
+
+def sharp_reverse_kl_bound(lam: float, K: float) -> float:
+    r"""Best bound of :math:`D_{\rm KL}(p_{\rm ref}\|p_t)` in nats, for every finite λ and every K:
+    :math:`\int_0^y h\log h\,dx` with :math:`h = 1+\lambda-\lambda Kx^{K-1}`, and 1 − y the
+    :func:`largest_atom`; inf in the pure loop.
+
+    Examples
+    --------
+    >>> round(sharp_reverse_kl_bound(0.3, 4), 4), round(sharp_reverse_kl_bound(1.0, math.inf), 4)
+    (0.0711, 0.6931)
+    """
+    K, lam = check_candidates(K), float(check_ratio(lam))
+    if K == 1 or lam == 0:
+        return 0.0
+    if math.isinf(lam):
+        return math.inf
+    if math.isinf(K):
+        return math.log1p(lam)
+    k = K - 1
+    load = lam * k
+    if load <= 1:
+        return (_entropy_gap(load) - k * (1 + lam) * sharp_kl_bound(lam, K)) / K
+    y = 1 - largest_atom(lam, K)
+    # x = y e^{-v/k}: h reaches 1 + λ exponentially fast, and that constant is integrated apart.
+    v, weights = _double_exponential()
+    h = np.maximum(1 + lam - lam * K * y**k * np.exp(-v), np.finfo(float).tiny)
+    flat = (1 + lam) * math.log1p(lam)
+    return y * (flat + float(((h * np.log(h) - flat) * np.exp(-v / k) * weights).sum()) / k)
+
+
+def _entropy_gap(load: float) -> float:
+    """(1 - l) log(1 - l) + l, by its series where that cancels."""
+    if load < 0.25:
+        n = np.arange(2, 30)
+        return float((load**n / (n * (n - 1))).sum())
+    return load if load == 1 else (1 - load) * math.log1p(-load) + load
+
+
+def largest_atom(lam: float, K: float) -> float:
+    r"""Largest mass that the loop gives, in the limit, to a set of hardly any reference mass: 0 up
+    to the threshold :math:`\lambda(K-1) = 1`, beyond it the positive root of
+    :math:`(1+\lambda)m = \lambda(1-(1-m)^K)`; 1 in the pure loop.
+
+    Examples
+    --------
+    >>> largest_atom(1.0, 2), largest_atom(4.0, 2), largest_atom(1.0, math.inf)
+    (0.0, 0.75, 0.5)
+    """
+    K, lam = check_candidates(K), float(check_ratio(lam))
+    if K == 1 or lam * (K - 1) <= 1:
+        return 0.0
+    if math.isinf(lam):
+        return 1.0
+    if math.isinf(K):
+        return lam / (1 + lam)
+    if K == 2:
+        return 1 - 1 / lam
+
+    def excess(m: float) -> float:
+        missed = math.expm1(K * math.log1p(-m)) if m < 1 else -1.0
+        return (1 + lam) * m + lam * missed
+
+    # Convex with a zero at 0: its other zero lies beyond its minimum.
+    lowest = -math.expm1(math.log((1 + lam) / (lam * K)) / (K - 1))
+    return float(brentq(excess, lowest, 1.0, xtol=1e-300, rtol=1e-15))
 
 
 def envelope(u: Any, lam: float, K: float, t: int) -> FloatArray:
