@@ -16,7 +16,7 @@ From Coquelicot Require Import Coquelicot.
 From mathcomp Require Import all_ssreflect all_algebra.
 From mathcomp.analysis Require Import Rstruct.
 From mathcomp Require Import ring.
-From CuratedLoop Require Import Loop Draws Density Envelope Divergence.
+From CuratedLoop Require Import Loop Draws Density Envelope Divergence Logarithms.
 From CuratedLoop Require Import Entropy_integral Threshold_integral.
 
 Set Implicit Arguments.
@@ -119,26 +119,11 @@ Variables (T : finType) (K : nat) (lam : R) (w pref : T -> R).
 Hypotheses (K_gt0 : (0 < K)%N) (lam_ge0 : 0 <= lam).
 Hypotheses (w_gt0 : positive w) (pref_law : law pref).
 
-(** No round adds or loses an atom. *)
-Lemma mixed_support t x : (0 < mixed K lam w pref pref t x) = (0 < pref x).
-Proof.
-have lam1 := lam1_gt0 lam_ge0; have [pref_ge0 _] := pref_law.
-elim: t => //= t IH; set p := mixed K lam w pref pref t in IH *.
-have p_law : law p by exact: mixed_law.
-have [kept_ge0 _] := kept_law w_gt0 K_gt0 p_law.
-rewrite /step pmulr_lgt0 ?invr_gt0 //; apply/idP/idP => [|pref_gt0]; last first.
-  by rewrite ltr_spaddl // mulr_ge0.
-apply: contraLR; rewrite -leNgt => pref_le0.
-have p_0 : p x = 0 by apply/eqP; rewrite eq_le p_law.1 leNgt IH -leNgt pref_le0.
-case: K K_gt0 @p IH p_law kept_ge0 p_0 => // n _ p IH p_law kept_ge0 p_0.
-by rewrite kept_density p_0 mul0r mulr0 addr0 -leNgt.
-Qed.
-
 (** Theorem 2.4, sharpened: every law, every reward, every K, every round. *)
 Theorem sharp_stability t : lam * (K%:R - 1) <= 1 ->
   relative_entropy (mixed K lam w pref pref t) pref <= sharp_constant K lam.
 Proof.
-have same_support := mixed_support t.
+have same_support := mixed_support K_gt0 lam_ge0 w_gt0 pref_law t.
 have p_law := mixed_law K_gt0 lam_ge0 w_gt0 pref_law t pref_law.
 move=> load_le1.
 have set_bound A := inverse_envelope K_gt0 lam_ge0 w_gt0 pref_law A t load_le1.
