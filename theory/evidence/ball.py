@@ -31,6 +31,8 @@ from theory.evidence.verdict import Comparison, Status, Strength, Verdict
 PRECISIONS = (128, 256, 1024, 4096)
 # About a tenth of a second of ball operations at the lowest precision.
 OPERATIONS_LIMIT = 80_000
+# Integrals are bounds with room to spare: this many bits at any precision.
+INTEGRAL_BITS = 50
 # Terms of one round beyond which weights far apart are enclosed instead of enumerated, and entries
 # of all the enclosure's matrix products that take about a second.
 LISTED_LIMIT = 200
@@ -83,13 +85,12 @@ class BallArithmetic:
         return ball(low).union(ball(high))
 
     def integral(self, integrand: Callable[[Any, Callable[[Any], Any]], Any]) -> flint.arb:
-        r""":math:`\int_0^1` by adaptive Gauss–Legendre quadrature with rigorous error bounds, to
-        half the digits of the current precision."""
+        r""":math:`\int_0^1` by adaptive Gauss–Legendre quadrature with rigorous error bounds."""
 
         def value(u: flint.acb, analytic: bool) -> flint.acb:
             return flint.acb(integrand(u, lambda z: flint.acb(z).log(analytic=analytic)))
 
-        tolerance = flint.arb(2) ** (-(flint.ctx.prec // 2))
+        tolerance = flint.arb(2) ** -INTEGRAL_BITS
         return flint.acb.integral(value, 0, 1, rel_tol=tolerance, abs_tol=tolerance).real
 
     def is_zero(self, values: Numbers) -> NDArray[np.bool_]:
