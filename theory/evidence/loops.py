@@ -108,7 +108,8 @@ def shortened(instance: Instance, affordable: Callable[[Instance], bool], fewest
 def _brief(instance: Instance) -> bool:
     """Whether an exact run takes about a tenth of a second: there are dozens of them."""
     growth = rational.growth(instance)
-    return growth <= BRIEF_GROWTH and growth * instance.terms <= BRIEF_WORK
+    short = growth <= BRIEF_GROWTH and growth * instance.terms <= BRIEF_WORK
+    return short and rational.affordable(instance)
 
 
 def _always(instance: Instance) -> bool:

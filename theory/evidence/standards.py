@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from theory.evidence.findings import RIGOROUS, Findings, confirms
 from theory.evidence.sides import Relation
-from theory.evidence.verdict import INSTANCE_STRENGTHS, Status, Strength
+from theory.evidence.verdict import INSTANCE_STRENGTHS, Status, Strength, Verdict
 
 if TYPE_CHECKING:
     from theory.claims.claim import Claim
@@ -71,7 +71,7 @@ def _weaknesses(claim: Claim, findings: Findings) -> Iterator[str]:
 def _silences(claim: Claim, findings: Findings) -> Iterator[str]:
     # Degenerate cases alone are no evidence: the claim must say something of each random instance.
     random = [entry.verdict for entry in findings.evidence if entry.random]
-    silent = [verdict for verdict in random if verdict.status is Status.OUT_OF_REACH]
+    silent = [verdict for verdict in random if _silent(verdict)]
     if silent:
         yield (
             f"decides nothing on {len(silent)} of {len(random)} random instances, such as "
@@ -86,6 +86,15 @@ def _silences(claim: Claim, findings: Findings) -> Iterator[str]:
         equalities = (c.part for c in findings.comparisons() if c.relation is Relation.EQUAL)
         for part in dict.fromkeys(equalities):
             yield f"part {part!r} is an equality, which float64 cannot establish"
+
+
+def _silent(verdict: Verdict) -> bool:
+    """Whether nothing was decided, though something could have been: balls establish no equality,
+    and keep silent by right where a claim makes no other statement."""
+    only_equalities = verdict.strength is Strength.CERTIFIED and all(
+        comparison.relation is Relation.EQUAL for comparison in verdict.comparisons
+    )
+    return verdict.status is Status.OUT_OF_REACH and not (verdict.comparisons and only_equalities)
 
 
 def _failed_proofs(findings: Findings) -> Iterator[str]:

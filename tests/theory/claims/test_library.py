@@ -6,6 +6,7 @@ import importlib
 import math
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 
 import flint
 import mpmath
@@ -15,7 +16,7 @@ import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from theory.claims import claims
+from theory.claims import Standing, claims
 from theory.claims.claim import Claim
 from theory.claims.theorem_2_4_sharp import sharp_constant
 from theory.divergences import sharp_kl_bound
@@ -24,8 +25,9 @@ from theory.evidence.ball import BallArithmetic
 from theory.evidence.floating import FloatArithmetic
 from theory.evidence.instance import Instance
 from theory.evidence.rational import RationalArithmetic
+from theory.evidence.report import Report
 from theory.evidence.run import run_loop
-from theory.evidence.verdict import INSTANCE_STRENGTHS, Status, Strength
+from theory.evidence.verdict import Status, Strength
 from theory.evidence.verify import ladder_settings, verify
 
 EVERY_CLAIM = pytest.mark.parametrize("claim", claims.values(), ids=list(claims))
@@ -41,39 +43,48 @@ def test_the_first_five_claims_are_there() -> None:
     } <= set(claims)
 
 
+@cache
+def report_on(name: str) -> Report:
+    return verify(claims[name], instances=5, seed=11)
+
+
 @EVERY_CLAIM
-@pytest.mark.parametrize("strength", INSTANCE_STRENGTHS)
-def test_holds_at_every_strength_with_all_twins_refuted(claim: Claim, strength: Strength) -> None:
-    report = verify(claim, [strength], instances=5, seed=11)
+def test_stands_with_all_twins_refuted(claim: Claim) -> None:
+    report = report_on(claim.id)
     assert report.problems == ()
-    assert report.strongest is strength
-    assert all(twin.refutation is not None for twin in report.twins)
+    assert report.standing == claim.standing
+    assert [twin.name for twin in report.findings.twins] == [t.name for t in claim.false_twins]
+
+
+@EVERY_CLAIM
+def test_holds_at_every_strength_that_it_advertises(claim: Claim) -> None:
+    report = report_on(claim.id)
+    assert report.findings.wanted == claim.advertised
+    if claim.standing is Standing.REFUTED:
+        pytest.skip("refuted")
+    for strength in claim.strengths:
+        assert report.findings.holds_at(strength)
+        assert any(e.random for e in report.findings.evidence if e.verdict.strength is strength)
 
 
 @EVERY_CLAIM
 def test_every_part_is_decided_exactly_or_by_balls(claim: Claim) -> None:
-    report = verify(claim, [Strength.EXACT, Strength.CERTIFIED], instances=3, seed=5)
-    parts = {c.part for verdict in report.verdicts for c in verdict.comparisons}
-    held = {
-        c.part
-        for verdict in report.verdicts
-        for c in verdict.comparisons
-        if c.status is Status.HOLDS
-    }
-    assert held == parts
+    findings = report_on(claim.id).findings
+    assert findings.parts or claim.standing is Standing.REFUTED
+    assert findings.open_parts == ()
 
 
 @EVERY_CLAIM
 def test_extremal_instances_bring_the_two_sides_together(claim: Claim) -> None:
-    report = verify(claim, [Strength.CERTIFIED], instances=1)
+    ladders = report_on(claim.id).findings.ladders
     if not claim.tight or claim.extremal is None:
-        assert report.ladders == ()
+        assert ladders == ()
         pytest.skip("not a tight bound")
-    assert {(ladder.K, ladder.lam) for ladder in report.ladders} == set(ladder_settings(claim))
-    for ladder in report.ladders:
+    assert {(ladder.K, ladder.lam) for ladder in ladders} == set(ladder_settings(claim))
+    for ladder in ladders:
         assert len(ladder.ratios) >= 3
-        assert list(ladder.ratios) == sorted(ladder.ratios)
         assert 0.98 < ladder.ratios[-1] <= 1
+        assert ladder.reaches_one
 
 
 @EVERY_CLAIM
@@ -85,7 +96,7 @@ def test_says_where_it_comes_from_in_the_fixed_order(claim: Claim) -> None:
     positions = [docstring.index(f"\n{heading}\n") for heading in headings]
     assert positions == sorted(positions)
     assert claim.hypotheses
-    assert "2." in claim.source
+    assert claim.source
 
 
 # Named degenerate cases. Each claim must also hold there, or say that it does not speak about them.
@@ -105,7 +116,7 @@ RATIOS: dict[str, list[Fraction | float]] = {
     "lemma-2.2": [math.inf],
     "theorem-2.1": [math.inf],
     "theorem-2.3-sharp": [Fraction(0), Fraction(1), Fraction(10**6), math.inf],
-    "theorem-2.4-sharp": [Fraction(0), Fraction(1, 10**6), Fraction(1)],
+    "theorem-2.4-sharp": [Fraction(0), Fraction(1, 100), Fraction(1)],
 }
 
 

@@ -190,6 +190,27 @@ def test_a_claim_that_says_nothing_of_a_random_case_is_no_claim() -> None:
     assert re.search(r"decides nothing on (\d+) of \1 random instances, such as random", problem)
 
 
+@pytest.mark.parametrize(("relation", "silences"), [(Relation.EQUAL, 0), (Relation.AT_LEAST, 1)])
+def test_balls_may_keep_silent_on_equalities_and_on_nothing_else(
+    relation: Relation, silences: int
+) -> None:
+    def shows(case: str, strength: Strength) -> Sequence[Comparison]:
+        silent = (case, strength) == ("random", CERTIFIED)
+        return [comparison(OUT_OF_REACH, relation=relation) if silent else comparison(HOLDS)]
+
+    problems = report_on(MadeUp(shows)).problems
+    assert sum("decides nothing on 2 of 6 random instances" in p for p in problems) == silences
+    assert len(problems) == silences
+
+
+def test_a_verdict_without_comparisons_is_silence() -> None:
+    def shows(case: str, strength: Strength) -> Sequence[Comparison]:
+        return [] if (case, strength) == ("random", CERTIFIED) else [comparison(HOLDS)]
+
+    (problem,) = report_on(MadeUp(shows)).problems
+    assert "decides nothing on 2 of 6 random instances" in problem
+
+
 def test_corners_may_be_out_of_reach() -> None:
     assert report_on(MadeUp(only({"corner": OUT_OF_REACH}))).problems == ()
 
