@@ -72,13 +72,23 @@ ARGUMENTS: tuple[Argument, ...] = (
         "and every divergence below it stay",
         EVERYONE,
         {
-            "envelope": ALL,
+            "envelope": ("mass of a set", "KL, any law"),
             "theorem-2.4": ALL,
             "theorem-2.4-sharp": ALL,
-            "total-variation": ALL,
-            "chi-square": ALL,
-            "reverse-kl": ALL,
+            "total-variation": ("TV",),
+            "chi-square": ("chi-square",),
+            "reverse-kl": ("reverse KL", "reverse KL, any K"),
             "best-of-rounds": ALL,
+        },
+    ),
+    Argument(
+        "the envelope, and the sets that gain most are those of the largest weights",
+        MONOTONE,
+        {
+            "envelope": ("KL, these masses",),
+            "total-variation": ("TV at a round",),
+            "chi-square": ("chi-square at a round",),
+            "reverse-kl": ("reverse KL at a round",),
         },
     ),
     Argument(
@@ -88,13 +98,15 @@ ARGUMENTS: tuple[Argument, ...] = (
     ),
     Argument("of one candidate every rule keeps that one", EVERYONE, {"no-curation": ALL}),
     Argument(
-        "Gibbs' principle speaks of every law q, whoever made it", EVERYONE, {"tilt-frontier": ALL}
+        "Gibbs' principle speaks of every law q, whoever made it",
+        EVERYONE,
+        {"tilt-frontier": ALL, "rlhf-tilt": ("maximum",)},
     ),
     Argument(
         "the curation factor rises with the weight, so the kept law dominates",
         MONOTONE,
         {
-            "dominance-pure": ("tails", "E[w²]", "E[w]", "E[−1/w]", "E[r]"),
+            "dominance-pure": ALL,
             "dominance-mixed": ("mass above a level", "expected reward"),
             "likelihood-ratio": ("rises with the weight",),
         },
@@ -139,7 +151,23 @@ ARGUMENTS: tuple[Argument, ...] = (
     Argument(
         "a low sample is kept only if no candidate is high, which is one term of the bound",
         ("best-of-K",),
-        {"dominance-pure": ("rest below a level",)},
+        {"decay-rate": ("decay, from above", "rest below a level")},
+    ),
+    Argument(
+        "noise mixes the factor of Plackett–Luce with 1, which is above the bound",
+        ("noisy",),
+        {"decay-rate": ("decay, from below",)},
+    ),
+    Argument(
+        "a statement about the masses of one law, however it came about",
+        EVERYONE,
+        {
+            "decay-rate": (
+                "factor of two candidates",
+                "factor, from above",
+                "factor, from below",
+            )
+        },
     ),
     Argument(
         "each upper set's mass follows u → (u_ref + λG(u))/(1+λ) with G increasing, so it rises "

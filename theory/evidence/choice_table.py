@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from theory.evidence import search
 from theory.evidence.choice_proofs import ALL, proofs
-from theory.evidence.curations import CURATIONS, CuratedFamily, Curation, curated
+from theory.evidence.curations import CURATIONS, Curation, curated
 from theory.evidence.family import Family
 from theory.evidence.instance import Instance
 from theory.evidence.judge import SidesOf
@@ -207,7 +207,7 @@ class _Attack:
     def __init__(
         self,
         sides: SidesOf,
-        family: CuratedFamily,
+        family: Family,
         rng: np.random.Generator,
         runs: int,
         stop_at: float,
@@ -237,7 +237,7 @@ class _Attack:
         found = self._look(self.small, fallen, runs // 2)
         return found or self._look(self.family, fallen, runs - runs // 2)
 
-    def _look(self, family: CuratedFamily, fallen: set[str], runs: int) -> search.Refutation | None:
+    def _look(self, family: Family, fallen: set[str], runs: int) -> search.Refutation | None:
         budget = self.evaluated + runs
 
         def standing(run: Run) -> Iterator[Sides]:

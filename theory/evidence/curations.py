@@ -146,19 +146,30 @@ class CuratedFamily(Family):
         return replace(point, choice=self.curation.draw(rng, len(point.rewards), point.K))
 
     def extremes(self) -> tuple[Instance, ...]:
-        """Those of the family, each under a model drawn for it, the same in every call."""
+        """Those of the family; equal weights, between which only a model's table selects; and nearly
+        all mass at the top, where only what goes against the reward moves any. Each under a model
+        drawn for it, the same in every call."""
         extremes = super().extremes()
         if self.curation.draw is None:
             return extremes
         rng = np.random.default_rng(0)
+        shapes = (([1, 1], [1, 1]), ([1, 2, 3], [1, 1, 1]), ([1, 100], [1, 1000]))
+        more = tuple(
+            Instance.of(masses, weights, K=K, lam=lam, steps=self.steps)
+            for K, lam in self.settings()
+            for masses, weights in shapes
+        )
         return tuple(
             replace(instance, choice=self.curation.draw(rng, len(instance.weights), instance.K))
-            for instance in extremes
+            for instance in more + extremes
         )
 
 
-def curated(family: Family, curation: Curation) -> CuratedFamily | None:
-    """The family's loops under a curation, with the K that this has; ``None`` if it has none."""
+def curated(family: Family, curation: Curation) -> Family | None:
+    """The family's loops under a curation, with the K that this has; ``None`` if it has none, or if
+    the family is made of something that belongs to Plackett–Luce, such as its fixed points."""
+    if type(family) is not Family:
+        return family if curation.draw is None else None
     candidates = tuple(K for K in family.candidates if curation.allows(K))
     # The limit K = ∞ is left to claims that speak of nothing else: other models reach it otherwise.
     finite = tuple(K for K in candidates if K != math.inf)
