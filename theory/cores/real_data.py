@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from theory.cores import gain
 from theory.evidence.core import (
     LARGER,
     TRUE,
@@ -127,7 +128,7 @@ INDUCTION = Core(
     name="reward with real data, every K and t",
     says=("v = Var_ref/(1+λ), V_t ≥ v, x ≥ λcv, (1+λ)x' ≥ λ(x + cV_t) ⇒ x' ≥ λcv, times 1+λ"),
     step=(
-        "x_t = E_{p_t}[w] − E_ref[w], c = (K−1)/(K w*). Lemma 2.2 gives "
+        "x_t = E_{p_t}[w] − E_ref[w], c = (K−1)/(K w*). 'Gain of one draw' gives "
         "x_{t+1} ≥ (λ/(1+λ))(x_t + cV_t) with V_t = Var_{p_t}(w), and the core 'variance from "
         "below' V_t ≥ v for t ≥ 1. The induction starts at t = 1: x_0 = 0 and V_0 = Var_ref give "
         "x_1 ≥ (λ/(1+λ)) c Var_ref = λcv."
@@ -197,7 +198,7 @@ MIXING = Core(
     twins=(FalseCore("2 % slower", partial(_mixing, LARGER)),),
 )
 
-THEOREM_2_3_SHARP = (FLOOR, SPREAD, INDUCTION)
+THEOREM_2_3_SHARP = (gain.ANY_K, gain.LAGRANGE, FLOOR, SPREAD, INDUCTION)
 THEOREM_2_3 = (*THEOREM_2_3_SHARP, PUBLISHED)
 THEOREM_2_4 = (DENSITY,)
 NO_CURATION = (MIXING,)

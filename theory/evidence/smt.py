@@ -36,11 +36,12 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True)
 class Opinion:
-    """The answer, the seconds it took and, in disagreement, the variables' values (irrational ones
-    rounded)."""
+    """The answer, the seconds and units of work it took and, in disagreement, the variables' values
+    (irrational ones rounded)."""
 
     answer: Answer
     seconds: float
+    work: int
     values: tuple[Fraction, ...] | None = None
 
     def __str__(self) -> str:
@@ -81,13 +82,14 @@ def opinion(
     start = time.perf_counter()
     outcome = solver.check()
     seconds = time.perf_counter() - start
+    work = solver.statistics().get_key_value("rlimit count")
     if outcome == z3.unsat:
-        return Opinion(Answer.AGREES, seconds)
+        return Opinion(Answer.AGREES, seconds, work)
     if outcome == z3.unknown:
-        return Opinion(Answer.NO_OPINION, seconds)
+        return Opinion(Answer.NO_OPINION, seconds, work)
     model = solver.model()
     values = tuple(_value(model.eval(symbol, model_completion=True)) for symbol in symbols)
-    return Opinion(Answer.DISAGREES, seconds, values)
+    return Opinion(Answer.DISAGREES, seconds, work, values)
 
 
 def _value(number: Any) -> Fraction:

@@ -228,7 +228,7 @@ def test_the_solver_overrules_a_wrong_proof(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_no_opinion_is_recorded_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    silent = smt.Opinion(smt.Answer.NO_OPINION, 1.0)
+    silent = smt.Opinion(smt.Answer.NO_OPINION, 1.0, 10)
     monkeypatch.setattr(smt, "opinion", lambda *args, **kwargs: silent)
     report = check(core(chart=CHART))
     assert report.holds

@@ -72,8 +72,16 @@ def test_giving_up_is_no_opinion() -> None:
     assert str(heard).startswith("no opinion within ")
 
 
-def test_the_limit_counts_the_work_of_one_question() -> None:
+def test_the_work_on_a_question_does_not_depend_on_those_before() -> None:
     names = [f"x{i}" for i in range(8)]
+    first = opinion(["x"], square, identity=False)
     opinion(names, product_of_many, identity=False, effort=20_000)
-    # The same limit again: were the work of the first question counted, none would be left.
-    assert opinion(["x"], square, identity=False, effort=20_000).answer is Answer.AGREES
+    assert opinion(["x"], square, identity=False).work == first.work < 20_000
+
+
+def test_assumptions_include_equality() -> None:
+    def zero_alone(x: Any) -> Statement:
+        return Statement(assumed={"x >= 0": x, "x <= 0": -x}, conclusion=-1)
+
+    heard = opinion(["x"], zero_alone, identity=False)
+    assert heard.values == (0,)
