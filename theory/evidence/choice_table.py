@@ -34,8 +34,8 @@ from theory.evidence.verdict import Status, Verdict
 if TYPE_CHECKING:
     from theory.claims.claim import Claim
 
-# Runs evaluated in one cell before what is left has survived: one half on loops of few atoms, which
-# make readable counterexamples, one half anywhere, extremes and descents included.
+# Runs evaluated in one cell before what is left has survived: a third on loops of few atoms, which
+# make readable counterexamples, the rest anywhere, extremes and descents included.
 DEFAULT_RUNS = 600
 FEW_ATOMS = (2, 3)
 # Runs in search of a part not seen so far, once all that were seen are refuted.
@@ -234,8 +234,8 @@ class _Attack:
     def _search(self, fallen: set[str]) -> search.Refutation | None:
         """One look at loops of few atoms, and one at all."""
         runs = SCOUTS if fallen and self.parts <= fallen else self.runs
-        found = self._look(self.small, fallen, runs // 2)
-        return found or self._look(self.family, fallen, runs - runs // 2)
+        found = self._look(self.small, fallen, runs // 3)
+        return found or self._look(self.family, fallen, runs - runs // 3)
 
     def _look(self, family: Family, fallen: set[str], runs: int) -> search.Refutation | None:
         budget = self.evaluated + runs

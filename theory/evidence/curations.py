@@ -32,6 +32,9 @@ RATIOS = tuple(
     Fraction(a, b) for a, b in [(1, 20), (1, 5), (1, 2), (1, 1), (2, 1), (5, 1), (20, 1)]
 )
 
+# Models tried on each of the extremes that are added for their sake.
+MODELS_TRIED = 3
+
 Draw = Callable[[np.random.Generator, int, int | float], Choice]
 
 
@@ -146,9 +149,9 @@ class CuratedFamily(Family):
         return replace(point, choice=self.curation.draw(rng, len(point.rewards), point.K))
 
     def extremes(self) -> tuple[Instance, ...]:
-        """Those of the family; equal weights, between which only a model's table selects; and nearly
-        all mass at the top, where only what goes against the reward moves any. Each under a model
-        drawn for it, the same in every call."""
+        """Those of the family; equal weights, between which only a model's table selects; and
+        nearly all mass at the top, where only what goes against the reward moves any. Each under a
+        model drawn for it, the same in every call."""
         extremes = super().extremes()
         if self.curation.draw is None:
             return extremes
@@ -158,6 +161,7 @@ class CuratedFamily(Family):
             Instance.of(masses, weights, K=K, lam=lam, steps=self.steps)
             for K, lam in self.settings()
             for masses, weights in shapes
+            for _ in range(MODELS_TRIED)
         )
         return tuple(
             replace(instance, choice=self.curation.draw(rng, len(instance.weights), instance.K))
