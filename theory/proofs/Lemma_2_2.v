@@ -91,29 +91,51 @@ rewrite sumr_const cardC1 card_ord -(mulr_natl (2 * _)); congr (_ * _).
 by rewrite -{2}(prednK K_gt0) mulrSr addrK.
 Qed.
 
+Lemma variance_by_pairs v : v != 0 -> (K%:R - 1) / K%:R * (variance p w / v) =
+  \sum_(d : {ffun 'I_K -> T}) tuple_law p d *
+    ((\sum_k \sum_l (w (d k) - w (d l)) ^+ 2) / (2 * K%:R * (K%:R * v))).
+Proof.
+move=> v0; under eq_bigr do rewrite mulrA; rewrite -mulr_suml mean_square_differences.
+by field; rewrite v0 K_neq0.
+Qed.
+
+Lemma tuple_gain_w d : tuple_gain w d =
+  (\sum_k \sum_l (w (d k) - w (d l)) ^+ 2) / (2 * K%:R * \sum_j w (d j)).
+Proof. by []. Qed.
+
+Let K_mul v : K%:R * v = \sum_(j < K) v :> R.
+Proof. by rewrite sumr_const card_ord -(mulr_natl v). Qed.
+
+Let squares_ge0 d : 0 <= \sum_k \sum_l (w (d k) - w (d l)) ^+ 2.
+Proof. by apply: sumr_ge0 => k _; apply: sumr_ge0 => l _; apply: sqr_ge0. Qed.
+
+Let scale_gt0 : 0 < 2 * K%:R :> R. Proof. by rewrite mulr_gt0 ?ltr0n. Qed.
+
 (** Lemma 2.2 of the paper. *)
 Theorem reward_increase (wmax : R) : (forall x, 0 < p x -> w x <= wmax) ->
   mean p w + (K%:R - 1) / K%:R * (variance p w / wmax) <= mean (kept K w p) w.
 Proof.
 move=> w_le; have [p_ge0 _] := p_law.
 have wmax_gt0 : 0 < wmax.
-  have [x px] := law_charges p_law.
-  exact: lt_le_trans (w_gt0 x) (w_le x px).
-rewrite gain_equality ler_add2l.
-have -> : (K%:R - 1) / K%:R * (variance p w / wmax) =
-    \sum_(d : {ffun 'I_K -> T}) tuple_law p d *
-      ((\sum_k \sum_l (w (d k) - w (d l)) ^+ 2) / (2 * K%:R * (K%:R * wmax))).
-  under eq_bigr do rewrite mulrA; rewrite -mulr_suml mean_square_differences; field.
-  by rewrite K_neq0 gt_eqF.
+  by have [x px] := law_charges p_law; apply: lt_le_trans (w_gt0 x) (w_le x px).
+rewrite gain_equality ler_add2l variance_by_pairs ?gt_eqF //.
 apply: ler_sum => d _; have [d0|d_neq0] := eqVneq (tuple_law p d) 0; first by rewrite d0 !mul0r.
 apply: ler_wpmul2l; first exact: tuple_law_ge0.
-rewrite /tuple_gain; under [X in _ <= X / _]eq_bigr do under eq_bigr do rewrite -expr2.
-apply: ler_wpmul2l; first by rewrite !sumr_ge0 // => *; rewrite ?sumr_ge0 // => *; apply: sqr_ge0.
-have K_gt0R : 0 < K%:R :> R by rewrite ltr0n.
-rewrite lef_pinv ?posrE ?mulr_gt0 ?total_gt0 ?ltr0n // ler_pmul2l ?mulr_gt0 ?ltr0n //.
-have -> : K%:R * wmax = \sum_(j < K) wmax by rewrite sumr_const card_ord -(mulr_natl wmax).
+rewrite tuple_gain_w; apply: ler_wpmul2l => //.
+rewrite lef_pinv ?posrE ?mulr_gt0 ?total_gt0 ?ltr0n // ler_pmul2l // K_mul.
 apply: ler_sum => j _; apply: w_le; rewrite lt_neqAle p_ge0 andbT eq_sym.
 by apply: contra_neq d_neq0 => pj; rewrite /tuple_law (bigD1 j) //= pj mul0r.
+Qed.
+
+(** The same from above, with the smallest weight: so the constant cannot be improved. *)
+Theorem reward_increase_at_most (wmin : R) : 0 < wmin -> (forall x, wmin <= w x) ->
+  mean (kept K w p) w <= mean p w + (K%:R - 1) / K%:R * (variance p w / wmin).
+Proof.
+move=> wmin_gt0 le_w; rewrite gain_equality ler_add2l variance_by_pairs ?gt_eqF //.
+apply: ler_sum => d _; apply: ler_wpmul2l; first exact: tuple_law_ge0.
+rewrite tuple_gain_w; apply: ler_wpmul2l => //.
+rewrite lef_pinv ?posrE ?mulr_gt0 ?total_gt0 ?ltr0n // ler_pmul2l // K_mul.
+by apply: ler_sum => j _.
 Qed.
 
 End Lemma_2_2.

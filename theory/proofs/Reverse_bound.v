@@ -6,7 +6,7 @@
     Claim.  [p_t(x) >= p_ref(x) / (1+lam)] for all [t] and [x] ([density_bounded_below]);
     so the mean of log(p_ref/p_t) under [p_ref] is at most [log(1+lam)].
 
-    Kind.  Lower bound; an equality for a point that is never kept.
+    Kind.  Lower bound, approached by a point whose weight is much the smallest.
 
     Source.  This project. *)
 

@@ -7,7 +7,7 @@
     [t] and [x] ([density_bounded]); so the mean of log(p_t/p_ref) under [p_t],
     the divergence of the paper's theorem, is at most [-log(1 - lam (K-1))].
 
-    Kind.  Upper bound.  Three quarters of [lam (K-1)] is too little (Optimality.v).
+    Kind.  Upper bound.  Half of [lam (K-1)] is too little (Optimality.v).
 
     Source.  Ferbach et al. 2024, Theorem 2.4. *)
 
