@@ -169,7 +169,9 @@ def _elsewhere(
             for index, left in _rounds(began, seconds)
         )
         stack.callback(_end, results)
-        yield from results
+        # Not `yield from`, which would close the results before _end can.
+        for found in results:  # noqa: UP028
+            yield found
 
 
 def _end(results: Generator[Hunt, None, None]) -> None:

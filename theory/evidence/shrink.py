@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from itertools import accumulate
 
@@ -35,6 +36,8 @@ from theory.evidence.verdict import Status, Verdict
 KEY = b"counterexample"
 # Largest weight over smallest, above which weights are written as ratios first.
 RATIOS_ABOVE = 10**5
+# Coarser scales that are tried in turn.
+SCALES = 200
 
 
 def shrink(
@@ -66,7 +69,34 @@ def shrink(
     for as_ratios in (True, False):
         if as_ratios == (max(smallest.weights) > RATIOS_ABOVE * min(smallest.weights)):
             smallest = _smallest(judge, _Layout(family, smallest, as_ratios)) or smallest
+    coarser = _coarser(judge, smallest)
+    if coarser != smallest:
+        smallest = _smallest(judge, _Layout(family, coarser, as_ratios=False)) or coarser
     return smallest, judge.fails.get(smallest) or began
+
+
+def _coarser(judge: _Judge, instance: Instance) -> Instance:
+    """The instance with weights, then masses, on the coarsest scale on which it still fails: the
+    shrinker lowers numbers one or two at a time, and never 119 : 116 to 26 : 25."""
+    weights = _whole(instance.weights)
+    for scaled in _rescaled(weights):
+        candidate = replace(instance, weights=tuple(map(Fraction, scaled)))
+        if judge(candidate):
+            instance = candidate
+            break
+    for scaled in _rescaled(_whole(instance.probabilities)):
+        total = sum(scaled)
+        candidate = replace(instance, probabilities=tuple(Fraction(m, total) for m in scaled))
+        if judge(candidate):
+            return candidate
+    return instance
+
+
+def _rescaled(numbers: Sequence[int]) -> Iterator[list[int]]:
+    """The numbers in about the same ratios, the largest from 1 upwards to what it is."""
+    largest = max(numbers)
+    for scale in range(1, min(largest, SCALES)):
+        yield [max(1, round(Fraction(number * scale, largest))) for number in numbers]
 
 
 def _smallest(judge: _Judge, layout: _Layout) -> Instance | None:

@@ -12,7 +12,7 @@ from theory.evidence import rational
 from theory.evidence.family import Family
 from theory.evidence.instance import Instance
 from theory.evidence.run import Run
-from theory.evidence.search import refute
+from theory.evidence.search import Progress, hunt, refute
 from theory.evidence.sides import Sides
 from theory.evidence.verdict import Status
 
@@ -92,3 +92,40 @@ def test_the_same_seed_finds_the_same_counterexample() -> None:
     assert first is not None
     assert second is not None
     assert first.instance == second.instance
+
+
+def test_a_search_that_finds_nothing_tells_how_close_it_came() -> None:
+    found = hunt(increase, SMALL, rng())
+    assert found.refutation is None
+    assert found.evaluations > 1_000
+    assert found.closest is not None
+    verdict = rational.check(increase, found.closest)
+    assert verdict.status is Status.HOLDS
+    (nearest,) = verdict.comparisons
+    # The margin is that of the point before it was rounded, within a factor of 2.
+    assert 0 < nearest.margin / (nearest.left + nearest.right) <= 2 * found.margin < 1e-9
+
+
+def test_progress_is_told_while_the_search_runs() -> None:
+    told: list[Progress] = []
+    found = hunt(increase, SMALL, rng(), watch=told.append)
+    assert len(told) > 2
+    evaluations = [progress.evaluations for progress in told]
+    assert evaluations == sorted(evaluations)
+    assert evaluations[-1] <= found.evaluations
+    assert {progress.stage for progress in told} <= {
+        "given instances", "random draws", "extremes", "L-BFGS-B", "dual annealing"
+    }  # fmt: skip
+
+
+def nearly_equal(run: Run) -> Iterator[Sides]:
+    """A true statement whose sides differ by less than the rounding of what they are made of."""
+    one = run.number(1)
+    huge = run.number(10**15)
+    yield Sides.at_least("sum", 0, (huge + one) - huge, one, condition=huge)
+
+
+def test_rounding_is_not_mistaken_for_a_margin() -> None:
+    found = hunt(nearly_equal, SMALL, rng(), deadline=1.0)
+    assert found.refutation is None
+    assert found.closest is None
