@@ -27,7 +27,6 @@ Remarks
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -79,12 +78,11 @@ def _below_threshold(run: Run) -> Run:
 
 
 def _along_the_envelope(rung: int, K: int | float, lam: Fraction | float) -> Instance:
-    n, lam = 2 ** (rung + 1), Fraction(lam)
-    # The nearer the threshold, the longer the best atoms take to grow.
-    return nearly_best_of(n, K, lam, steps=max(3, math.ceil(2 * lam * n**2)))
+    return nearly_best_of(2 ** (rung + 1), K, Fraction(lam))
 
 
 SUBCRITICAL = Family(candidates=(2, 3, 4, 8), steps=8, load=(Fraction(1, 100), LARGEST_LOAD))
+HALFWAY = replace(SUBCRITICAL, load=(Fraction(1, 2), Fraction(1, 2)))
 
 mean_square_move = Claim(
     id="chi-square",
@@ -133,6 +131,10 @@ mean_square_move = Claim(
             ),
         ),
     ),
-    extremal=Extremal(part="chi-square", instance=_along_the_envelope),
+    extremal=Extremal(
+        part="chi-square",
+        instance=_along_the_envelope,
+        settings=(*SUBCRITICAL.settings(), *HALFWAY.settings()),
+    ),
     cores=CHI_SQUARE,
 )

@@ -86,14 +86,11 @@ def _at_most(run: Run, part: str, bound: Any) -> Iterator[Sides]:
 
 
 def _along_the_envelope(rung: int, K: int | float, lam: Fraction | float) -> Instance:
-    n, lam = 2 ** (rung + 1), Fraction(lam)
-    growth = math.inf if K == math.inf else float(lam * int(K) / (1 + lam))
-    # Below the threshold a few rounds do; beyond, the best atom grows a hundred thousandfold.
-    steps = 3 if growth < 1 else 4 + math.ceil(12 / math.log(growth))
-    return nearly_best_of(n, K, lam, steps)
+    return nearly_best_of(2 ** (rung + 1), K, Fraction(lam))
 
 
 MIXED = Family(candidates=(2, 3, 4, 8, math.inf), steps=8, load=(Fraction(1, 100), Fraction(100)))
+THRESHOLD = replace(MIXED, load=(Fraction(1), Fraction(1)))
 
 forgotten_data = Claim(
     id="reverse-kl",
@@ -137,6 +134,10 @@ forgotten_data = Claim(
             family=replace(MIXED, candidates=(2, 3, 4, 8), steps=4, free_start=True),
         ),
     ),
-    extremal=Extremal(part="reverse KL", instance=_along_the_envelope),
+    extremal=Extremal(
+        part="reverse KL",
+        instance=_along_the_envelope,
+        settings=(*MIXED.settings(), *THRESHOLD.settings()),
+    ),
     cores=REVERSE_KL,
 )

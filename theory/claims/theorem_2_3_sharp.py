@@ -16,6 +16,8 @@ Remarks
     {\rm Var}_{\rm ref}/(1+\lambda)`; with Lemma 2.2 the excess :math:`x_t` obeys
     :math:`x_{t+1} \ge \frac{\lambda}{1+\lambda}(x_t + \frac{cV}{1+\lambda})` from
     :math:`x_1 \ge \frac{\lambda}{1+\lambda} cV`, and the bound is a fixed point of that.
+    A second road: the gain never falls below that of the first round
+    (``gain-after-first-round``), and Lemma 2.2 bounds that one.
 """
 
 from __future__ import annotations

@@ -34,7 +34,6 @@ Remarks
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -69,12 +68,11 @@ def sharp_constant(run: Run) -> Any:
 
 
 def _along_the_envelope(rung: int, K: int | float, lam: Fraction | float) -> Instance:
-    n, lam = 2 ** (rung + 1), Fraction(lam)
-    # The nearer the threshold, the longer the best atoms take to grow: m_1 = 1/n^2 of them.
-    return nearly_best_of(n, K, lam, steps=max(3, math.ceil(2 * lam * n**2)))
+    return nearly_best_of(2 ** (rung + 1), K, Fraction(lam))
 
 
 SUBCRITICAL = Family(candidates=(2, 3, 4, 8), steps=10, load=(Fraction(1, 100), Fraction(1)))
+HALFWAY = replace(SUBCRITICAL, load=(Fraction(1, 2), Fraction(1, 2)))
 
 stability_with_real_data = Claim(
     id="theorem-2.4-sharp",
@@ -123,6 +121,10 @@ stability_with_real_data = Claim(
             ),
         ),
     ),
-    extremal=Extremal(part="KL to the reference", instance=_along_the_envelope),
+    extremal=Extremal(
+        part="KL to the reference",
+        instance=_along_the_envelope,
+        settings=(*SUBCRITICAL.settings(), *HALFWAY.settings()),
+    ),
     cores=THEOREM_2_4_SHARP,
 )

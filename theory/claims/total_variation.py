@@ -101,7 +101,7 @@ def _two_atoms(rung: int, K: int | float, lam: Fraction | float) -> Instance:
     else:
         kappa = Fraction(round(int(K) ** (-1 / (int(K) - 1)), 6))
         u = inverse_envelope(1 - kappa, K, lam)
-    return Instance.of([1 - u, u], [1, 1000 ** (rung + 1)], K=K, lam=lam, steps=30)
+    return Instance.of([1 - u, u], [1, 100 ** (rung + 1)], K=K, lam=lam, steps=30)
 
 
 MIXED = Family(
@@ -110,6 +110,7 @@ MIXED = Family(
     steps=8,
     load=(Fraction(1, 100), Fraction(100)),
 )
+THRESHOLD = replace(MIXED, load=(Fraction(1), Fraction(1)))
 
 largest_move = Claim(
     id="total-variation",
@@ -158,6 +159,10 @@ largest_move = Claim(
             ),
         ),
     ),
-    extremal=Extremal(part="TV", instance=_two_atoms),
+    extremal=Extremal(
+        part="TV",
+        instance=_two_atoms,
+        settings=(*MIXED.settings(), *THRESHOLD.settings()),
+    ),
     cores=TOTAL_VARIATION,
 )

@@ -14,8 +14,8 @@ from theory.evidence.separated import FAR_APART
 DIGITS = 12
 
 
-def nearly_best_of(n: int, K: int | float, lam: Fraction, steps: int) -> Instance:
-    r"""A loop on about n atoms whose laws are nearly the largest ones.
+def nearly_best_of(n: int, K: int | float, lam: Fraction) -> Instance:
+    r"""A loop on about n atoms whose laws are nearly the largest ones, run until it settles.
 
     With :math:`u(m) = (1+\lambda)m - \lambda(1-(1-m)^K)` and its largest root :math:`m_0`, the best
     atoms together have the reference masses :math:`u(m_i)` for :math:`m_i` from :math:`m_0` to 1,
@@ -27,8 +27,6 @@ def nearly_best_of(n: int, K: int | float, lam: Fraction, steps: int) -> Instanc
         Atoms, besides a first one of hardly any reference mass where :math:`m_0 > 0`.
     K, lam
         Candidates (2 or more) and finite :math:`\lambda > 0`.
-    steps
-        Rounds.
     """
     edge = _edge(K, lam)
     marks = [1 - edge * (1 - Fraction(i, n) ** 2) for i in range(n + 1)]
@@ -38,7 +36,19 @@ def nearly_best_of(n: int, K: int | float, lam: Fraction, steps: int) -> Instanc
     masses = [Fraction(0), *(inverse_envelope(m, K, lam) for m in marks)]
     parts = [after - before for before, after in pairwise(masses) if after > before]
     weights = [FAR_APART**level for level in range(len(parts))]
-    return Instance.of(parts, weights[::-1], K=K, lam=lam, steps=steps)
+    return Instance.of(parts, weights[::-1], K=K, lam=lam, steps=_rounds(n, K, lam))
+
+
+def _rounds(n: int, K: int | float, lam: Fraction) -> int:
+    """Rounds after which the largest law is near its limit."""
+    if K == math.inf:
+        return 3
+    if lam * (int(K) - 1) <= 1:
+        # The nearer the threshold, the longer the best atoms take to gain the mass 1/n^2.
+        return max(3, math.ceil(2 * lam * n**2))
+    # Beyond it they grow a hundred thousandfold, by this factor a round, and stop.
+    growth = float(lam * int(K) / (1 + lam))
+    return 4 + math.ceil(12 / math.log(growth))
 
 
 def _edge(K: int | float, lam: Fraction) -> Fraction:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 from itertools import combinations, pairwise
 
 import flint
@@ -23,8 +23,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mpf
 
-from theory.claims import claims
+from theory.claims import chi_square, claims, theorem_2_4_sharp, total_variation
 from theory.claims import envelope as envelope_claim
+from theory.claims import reverse_kl as reverse_kl_claim
 from theory.claims.total_variation import beyond_interior, sharp_bound
 from theory.divergences import (
     largest_atom,
@@ -51,7 +52,7 @@ from theory.evidence.rational import RationalArithmetic
 from theory.evidence.run import Run, run_loop
 from theory.evidence.search import Refutation
 from theory.evidence.verdict import Status, Strength
-from theory.evidence.verify import refute_twin, verify
+from theory.evidence.verify import ladder_settings, refute_twin, verify
 from theory.law import Law
 from theory.limits import mixed_limit
 
@@ -440,6 +441,27 @@ def test_the_claim_holds_and_is_tight_where_it_says_so(name: str) -> None:
         assert all(ladder.reaches_one for ladder in report.findings.ladders)
 
 
+SHARP = {
+    "theorem-2.4-sharp": theorem_2_4_sharp.sides,
+    "chi-square": chi_square.ever,
+    "reverse-kl": reverse_kl_claim.ever,
+    "total-variation": total_variation.ever,
+}
+LADDERS = [(name, K, lam) for name in SHARP for K, lam in ladder_settings(claims[name])]
+
+
+@pytest.mark.parametrize(("name", "K", "lam"), LADDERS)
+def test_a_constant_two_percent_too_small_is_caught_at_every_setting(
+    name: str, K: int | float, lam: Fraction | float
+) -> None:
+    """A constant may be false at one K, or at one share of synthetic data, only."""
+    extremal = claims[name].extremal
+    assert extremal is not None
+    last = extremal.instance(extremal.rungs, K, lam)
+    nudged = partial(SHARP[name], constant=Fraction(49, 50))
+    assert ball.check(nudged, last).status is Status.FAILS
+
+
 # How far the bounds of the paper are from the best ones: the reports' tightest ratios.
 
 
@@ -633,7 +655,7 @@ def test_the_law_on_atoms_comes_up_to_the_integral() -> None:
 
 def test_far_apart_rewards_follow_the_envelope_to_the_marks() -> None:
     n, lam = 8, Fraction(1, 2)
-    instance = nearly_best_of(n, 2, lam, steps=80)
+    instance = nearly_best_of(n, 2, lam)
     law = run_loop(instance, FloatArithmetic()).laws[-1]
     assert np.cumsum(law) == pytest.approx([(i / n) ** 2 for i in range(1, n + 1)], abs=1e-6)
 
@@ -641,7 +663,7 @@ def test_far_apart_rewards_follow_the_envelope_to_the_marks() -> None:
 @pytest.mark.parametrize("K", [3, math.inf])
 def test_far_apart_rewards_let_an_atom_form(K: int | float) -> None:
     lam = Fraction(5)
-    instance = nearly_best_of(4, K, lam, steps=60)
+    instance = nearly_best_of(4, K, lam)
     law = run_loop(instance, FloatArithmetic()).laws[-1]
     assert float(instance.probabilities[0]) < 0.01
     assert law[0] == pytest.approx(largest_atom(5.0, K), abs=0.01)
