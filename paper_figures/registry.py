@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from paper_figures import (
+    choice_models,
     condensate_phase,
     digits_bias,
     exact_iterates_mixture,
@@ -23,6 +24,7 @@ FIGURES: dict[str, PaperFigure] = {
         digits_bias,
         stability_bound,
         condensate_phase,
+        choice_models,
     )
 }
 """Figures by name."""

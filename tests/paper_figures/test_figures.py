@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+from functools import partial
 
 import matplotlib.image
 import numpy as np
@@ -13,6 +14,7 @@ from scipy.integrate import quad
 from scipy.special import erfcx
 
 from paper_figures import (
+    choice_models,
     condensate_phase,
     digits_bias,
     exact_iterates_mixture,
@@ -24,6 +26,8 @@ from paper_figures import (
 )
 from paper_figures.registry import FIGURES
 from theory.divergences import paper_kl_bound
+from theory.evidence import choice_proofs
+from theory.evidence.choice_table import table
 
 REDUCED = {
     "reward_and_limit": {"side": 90},
@@ -44,6 +48,10 @@ REDUCED = {
         "checked_lam": (0.05, 0.5, 5.0),
         "checked_cells": 6000,
         "checked_rounds": 1000,
+    },
+    "choice_models": {
+        "ids": ("lemma-2.2", "theorem-2.2", "theorem-2.4-sharp", "no-curation"),
+        "runs": 60,
     },
 }
 
@@ -204,6 +212,39 @@ def test_long_runs_agree_with_the_predicted_condensate(computed):
     np.testing.assert_allclose(results["measured"], expected, atol=4e-3)
 
 
+def test_choice_models_are_those_of_the_table(computed):
+    results = computed("choice_models")
+    # A claim about something else than loops on finite laws has no row.
+    assert results["claims"].tolist() == ["lemma-2.2", "theorem-2.4-sharp", "no-curation"]
+    assert results["models"].tolist() == list(choice_models.LABELS)
+    state = {
+        (str(claim), str(model)): choice_models.STATES[index]
+        for claim, row in zip(results["claims"], results["states"], strict=True)
+        for model, index in zip(results["models"], row, strict=True)
+    }
+    assert state["lemma-2.2", "plackett-luce"] == "proved"
+    assert state["lemma-2.2", "best-of-K"] == "partly refuted"
+    assert state["lemma-2.2", "noisy"] == "refuted"
+    assert state["no-curation", "cyclic"] == "no such loops"
+    assert {state["theorem-2.4-sharp", model] for model in choice_models.LABELS} == {"proved"}
+
+
+def test_choice_models_look_different_without_colour(drawn):
+    """Marker and filling alone tell the states apart."""
+    looks = {symbol[:2] for symbol in choice_models.MARKERS.values()}
+    assert len(looks) == len(choice_models.STATES)
+    axes = drawn("choice_models").axes[0]
+    assert len(axes.lines) >= 3 * len(choice_models.LABELS)
+
+
+def test_choice_models_refuse_a_table_whose_arguments_fall(monkeypatch):
+    planted = choice_proofs.Argument("planted", ("noisy",), {"lemma-2.2": choice_proofs.ALL})
+    monkeypatch.setattr(choice_proofs, "ARGUMENTS", (planted,))
+    monkeypatch.setattr(choice_models, "table", partial(table, processes=1))
+    with pytest.raises(ValueError, match=r"lemma-2\.2 under noisy is said to be proved"):
+        choice_models.compute(choice_models.Parameters(("lemma-2.2",), runs=60))
+
+
 @pytest.mark.parametrize("name", FIGURES)
 def test_drawing_gives_pictures_of_the_stated_size(drawn, name, tmp_path):
     with style.rc():
@@ -297,6 +338,7 @@ def test_modules_agree_with_the_registry():
         digits_bias,
         stability_bound,
         condensate_phase,
+        choice_models,
     )
     for module in modules:
         assert FIGURES[module.FIGURE.name] is module.FIGURE
