@@ -77,11 +77,13 @@ under eq_bigr do rewrite mulr_sumr; rewrite exchange_big /=.
 have pair k l : k != l ->
     \sum_(d : {ffun 'I_K -> T}) tuple_law p d * (w (d k) - w (d l)) ^+ 2 = 2 * variance p w.
   move=> kl; rewrite variance_moments //.
-  transitivity (mean p (fun x => w x ^+ 2) + mean p (fun x => w x ^+ 2) - 2 * (mean p w * mean p w)).
-    rewrite -{1}(expect_at (fun x => w x ^+ 2) k p_law) -(expect_at (fun x => w x ^+ 2) l p_law).
+  pose m2 := mean p (fun x => w x ^+ 2).
+  transitivity (m2 + m2 - 2 * (mean p w * mean p w)).
+    rewrite /m2 -{1}(expect_at (fun x => w x ^+ 2) k p_law).
+    rewrite -(expect_at (fun x => w x ^+ 2) l p_law).
     rewrite -(expect_at2 w w p_law kl) mulr_sumr -big_split -sumrB /=.
     by apply: eq_bigr => d _; ring.
-  by ring.
+  by rewrite -/m2; ring.
 transitivity (\sum_(k < K) (K%:R - 1) * (2 * variance p w)); last first.
   by rewrite sumr_const card_ord -(mulr_natl (_ * _)); ring.
 apply: eq_bigr => k _; under eq_bigr do rewrite mulr_sumr; rewrite exchange_big /=.

@@ -123,7 +123,8 @@ rewrite mulr_sumr; apply: ler_sum => d _; rewrite mulrCA ler_wpmul2l ?tuple_law_
 have [/existsP[i di]|none] := boolP [exists i, d i]; last first.
   move: none; rewrite negb_exists => /forallP none.
   rewrite big1 => [|i _]; last by rewrite none.
-  by rewrite subrr mulr0 sumr_ge0 // => k _; rewrite mulr_ge0 ?ler0n ?chosen_ge0 //; apply: two_positive.
+  rewrite subrr mulr0 sumr_ge0 // => k _.
+  by rewrite mulr_ge0 ?ler0n ?chosen_ge0 //; apply: two_positive.
 rewrite (bigD1 i) //= di mul0r subr0 mulr1.
 set N := \sum_k (d k)%:R : R; set W := \sum_k two a (d k).
 have -> : \sum_k chosen (two a) d k * (d k)%:R = N / W.
