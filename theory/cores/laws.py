@@ -218,6 +218,53 @@ def _second_round(constant: Constant, lam: Element, *law: Element) -> Statement:
     )
 
 
+def third_round(atoms: int, level: int) -> Core:
+    """Three rounds with real data, K = 2: the third dominates the second at one level, for all laws
+    at n atoms."""
+    p, w = _names("p", atoms), _names("w", atoms)
+    state = partial(_third_round, level)
+    return Core(
+        name=f"third round of all laws, n = {atoms}, K = 2, from w{level} up",
+        says="w_1 ≤ … ≤ w_n ⇒ C_2(p_2)(w ≥ w_j) ≥ C_2(p_1)(w ≥ w_j), denominators cleared",
+        step=WRITTEN_OUT + " Mixing with the reference, p_3 dominates p_2, at three atoms only: "
+        "whether every round dominates the one before it, for every law, is open.",
+        variables=("lam", *p, *w),
+        state=partial(state, TRUE),
+        chart=(
+            "λ >= 0",
+            *(f"{a} >= 0" for a in p),
+            f"{w[0]} >= 0",
+            *(f"{a} <= {b}" for a, b in pairwise(w)),
+        ),
+        twins=(FalseCore("growth by 2 %", partial(state, LARGER)),),
+    )
+
+
+def _third_round(level: int, constant: Constant, lam: Element, *law: Element) -> Statement:
+    part, whole = constant
+    p, w = _halves(law)
+    total = sum(p)
+    first = curated(p, w, 2)
+    # These are (1+λ)Dσ²·p_1 and, after one more round, (1+λ)³D³σ⁴·p_2: the squares of their masses
+    # have the ratio (1+λ)⁴D⁴σ⁴.
+    once = [total * first.scale * a + lam * b for a, b in zip(p, first.masses, strict=True)]
+    second = curated(once, w, 2)
+    share = power(1 + lam, 2) * power(first.scale * total, 3)
+    twice = [share * a + lam * b for a, b in zip(p, second.masses, strict=True)]
+    third = curated(twice, w, 2)
+    ratio = power((1 + lam) * first.scale * total, 4)
+    return Statement(
+        assumed={
+            "λ >= 0": lam,
+            **_at_least_zero("p", p),
+            **_at_least_zero("w", w),
+            **{f"w{i} <= w{i + 1}": w[i] - w[i - 1] for i in range(1, len(w))},
+        },
+        conclusion=whole * sum(third.masses[level - 1 :])
+        - part * ratio * sum(second.masses[level - 1 :]),
+    )
+
+
 def _names(letter: str, count: int) -> tuple[str, ...]:
     return tuple(f"{letter}{i}" for i in range(1, count + 1))
 
@@ -241,3 +288,4 @@ DOMINANCE = tuple(
 )
 PRICE = tuple(price(n, K) for n, K in ((2, 2), (3, 2), (2, 3), (2, 4)))
 SECOND_ROUND = tuple(second_round(n) for n in (2, 3))
+THIRD_ROUND = tuple(third_round(3, level) for level in (2, 3))

@@ -14,6 +14,7 @@ import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from fractions import Fraction
 from itertools import chain
 from typing import Any
@@ -29,6 +30,8 @@ MOST_TERMS_FOR_SOLVER = 400
 # Points tried for a counterexample when the solver has none, and the values of coordinates there.
 POINTS = 2000
 VALUES = (0, 1, 1, 1, 2, 3, 10, 100, 1000, Fraction(1, 2), Fraction(1, 10), Fraction(1, 1000))
+# Characters of a fraction that is printed in full; it is decided exactly all the same.
+LONGEST_NUMBER = 24
 
 Point = tuple[Fraction, ...]
 
@@ -164,5 +167,8 @@ def _written(core: Core, point: Point) -> str:
 
 
 def _counterexample(core: Core, twin: FalseCore, point: Point) -> str:
-    sign = "!= 0" if core.identity else "< 0"
-    return f"{_written(core, point)}: {Fraction(twin.state(*point).conclusion)} {sign}"
+    value = Fraction(twin.state(*point).conclusion)
+    exact = str(value)
+    if len(exact) > LONGEST_NUMBER:
+        exact = f"about {Decimal(value.numerator) / Decimal(value.denominator):.3g}"
+    return f"{_written(core, point)}: {exact} {'!= 0' if core.identity else '< 0'}"

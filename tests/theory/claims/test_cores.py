@@ -61,6 +61,8 @@ def test_is_proved_and_every_twin_is_refuted(name: str) -> None:
     assert report.problems == ()
     assert report.holds
     assert len(report.twins) == len(CORES[name].twins)
+    # A line or two each, however long the numbers are.
+    assert all(len(point) < 160 for _, point in report.twins)
 
 
 @EVERY_CORE
@@ -91,7 +93,7 @@ def test_every_core_proves_some_claim() -> None:
 
 
 # Proved, and waiting for a claim of its own.
-UNATTACHED: set[str] = set()
+UNATTACHED = {core.name for core in laws.THIRD_ROUND}
 
 
 # The exact loop, draw by draw.
@@ -241,6 +243,17 @@ def test_second_round_of_all_laws_is_the_margin_of_the_second_gain(n: int) -> No
         whole = margin(laws.second_round(n), loop.lam, *loop.ref, *loop.w)
         gains = [loop.mean(loop.kept(loop.after(t))) for t in (0, 1)]
         assert whole / cleared == gains[1] - gains[0]
+
+
+@pytest.mark.parametrize("level", [2, 3])
+def test_third_round_of_all_laws_is_the_growth_of_the_tail(level: int) -> None:
+    for loop in loops(3, 2):
+        # Cleared: D of the third round, and the squared mass (1+λ)³D³ of the second.
+        scale = mixed_sums(loop)
+        cleared = scale * ((1 + loop.lam) * scale) ** 6
+        whole = margin(laws.third_round(3, level), loop.lam, *loop.ref, *loop.w)
+        tails = [sum(loop.kept(loop.after(t))[level - 1 :]) for t in (1, 2)]
+        assert whole / cleared == tails[1] - tails[0]
 
 
 @SMALL
