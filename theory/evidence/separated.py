@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
@@ -48,18 +49,18 @@ def enclose_factor(
         Candidates, at least 2.
     """
     k = K - 1
+    tables = _tables(tuple(weights), K, flint.ctx.prec)
     chances, others = [], []
     below, below_weight = masses[0] * 0, masses[0] * 0
-    for mass, weight in zip(masses, weights, strict=True):
+    for mass, weight in zip(masses, tables.weights, strict=True):
         own, rest = _powers(mass, k), _powers(below, k)
         for times in range(1, k + 1):
             ways = math.comb(k, times) * own[times]
             chances.append([ways * rest[k - times]])
             free = k - times
             others.append([ways * free * rest[free - 1] * below_weight if free else mass * 0])
-        below, below_weight = below + mass, below_weight + mass * ball(weight)
-    without, with_others = _tables(tuple(weights), K, flint.ctx.prec)
-    factors = without * flint.arb_mat(chances) - with_others * flint.arb_mat(others)
+        below, below_weight = below + mass, below_weight + mass * weight
+    factors = tables.alone * flint.arb_mat(chances) - tables.with_others * flint.arb_mat(others)
     return list(factors.entries())
 
 
@@ -70,22 +71,31 @@ def _powers(value: flint.arb, highest: int) -> list[flint.arb]:
     return powers
 
 
+@dataclass(frozen=True)
+class _Tables:
+    r"""The weights as balls, ascending, and the matrices :math:`K w_i/c` and
+    :math:`(K w_i/c^2)[1 - (k-a)w_{j-1}/c, 1]`: rows i, columns (j, a)."""
+
+    weights: list[flint.arb]
+    alone: flint.arb_mat
+    with_others: flint.arb_mat
+
+
 @lru_cache(maxsize=64)
-def _tables(
-    weights: tuple[Fraction, ...], K: int, precision: int
-) -> tuple[flint.arb_mat, flint.arb_mat]:
-    r""":math:`K w_i/c` and :math:`(K w_i/c^2)[1 - (k-a)w_{j-1}/c, 1]`: rows i, columns (j, a)."""
-    without, with_others = [], []
+def _tables(weights: tuple[Fraction, ...], K: int, precision: int) -> _Tables:
     with flint.ctx.workprec(precision):
-        for own in weights:
+        balls = [ball(weight) for weight in weights]
+        one = flint.arb(1)
+        alone, with_others = [], []
+        for own in balls:
             # Below the lowest level there is nobody: its entries meet probability 0.
             columns = [
                 (own + times * best, (K - 1 - times) * lower)
-                for best, lower in zip(weights, (Fraction(0), *weights), strict=False)
+                for best, lower in zip(balls, (flint.arb(0), *balls), strict=False)
                 for times in range(1, K)
             ]
-            without.append([ball(K * own / c) for c, _ in columns])
+            alone.append([K * own / c for c, _ in columns])
             with_others.append(
-                [ball(K * own / c**2) * ball(1 - most / c).union(ball(1)) for c, most in columns]
+                [K * own / (c * c) * (1 - most / c).union(one) for c, most in columns]
             )
-    return flint.arb_mat(without), flint.arb_mat(with_others)
+        return _Tables(balls, flint.arb_mat(alone), flint.arb_mat(with_others))
