@@ -23,6 +23,7 @@ from theory.evidence.family import Family
 from theory.evidence.grids import GRIDS
 from theory.evidence.instance import Instance
 from theory.evidence.judge import SidesOf
+from theory.evidence.loops import Loops
 from theory.evidence.report import Report
 from theory.evidence.rocq import RocqReport
 from theory.evidence.run import Run
@@ -295,6 +296,15 @@ def test_the_strongest_evidence_is_that_of_the_weakest_part() -> None:
     )
     assert report_on(MadeUp(shows)).strongest is CERTIFIED
     assert report_on(MadeUp(shows), [EXACT]).strongest is EXACT
+
+
+def test_exact_evidence_of_a_part_of_the_family_comes_last() -> None:
+    part = replace(INCREASE.loops, candidates=(2,))
+    strengths = [EXACT, CERTIFIED]
+    assert verify(INCREASE, strengths, instances=2).strongest is EXACT
+    partly = replace(INCREASE, exact_family=part)
+    assert verify(partly, strengths, instances=2).strongest is CERTIFIED
+    assert verify(partly, [EXACT], instances=2).strongest is EXACT
 
 
 # Ladders.
@@ -589,6 +599,13 @@ def test_every_grid_is_checked_in_float64(of_loops: Report) -> None:
         assert sum(label.startswith(name) for label in named) == 2
 
 
+def test_grids_have_the_smallest_and_largest_K_at_both_ends_of_the_load() -> None:
+    family = Family(candidates=(2, 3, 5), load=(Fraction(1, 10), Fraction(1)), steps=1)
+    grids = [c for c in Loops(family).named(NUMERIC) if isinstance(c, numeric.Scenario)]
+    settings = {(c.K, c.lam) for c in grids if isinstance(c.label, str)}
+    assert settings == {(K, load / (K - 1)) for K in (2, 5) for load in (Fraction(1, 10), 1)}
+
+
 def test_extremes_of_every_K_are_checked_in_balls(of_loops: Report) -> None:
     extremes = {
         (instance.K, instance.weights)
@@ -608,6 +625,17 @@ def test_the_tightest_ratio_is_not_that_of_a_loop_that_stands_still() -> None:
 
     report = verify(replace(INCREASE, sides=sides), [EXACT], instances=1)
     assert report.tightest == 0.5
+
+
+def test_the_tightest_ratio_is_of_inequalities_and_of_rigorous_evidence() -> None:
+    def shows(case: str, strength: Strength) -> Sequence[Comparison]:
+        return [
+            comparison(HOLDS, "bound", ratio=1.01 if strength is NUMERIC else 0.75),
+            comparison(HOLDS, "identity", Relation.EQUAL, ratio=1.0),
+        ]
+
+    assert report_on(MadeUp(shows)).tightest == 0.75
+    assert report_on(MadeUp(shows), [NUMERIC]).tightest == 1.01
 
 
 @pytest.mark.parametrize(("errors", "status"), [(5.5, HOLDS), (6.5, FAILS)])
