@@ -1,4 +1,4 @@
-r"""Claims about one or two rounds written out in full, for all laws at n atoms.
+r"""Claims about up to three rounds written out in full, for all laws at n atoms.
 
 Masses :math:`p_i \ge 0` (not normalised: every term is homogenised with :math:`\sigma = \sum p_i`),
 weights :math:`w_i`. The draws are enumerated as multisets; denominators, the positive sums of

@@ -47,6 +47,10 @@ class Statement:
 State = Callable[..., Statement]
 
 
+class Undecided(Exception):
+    """Neither proved nor refuted, with the reason."""
+
+
 def without(state: State, label: str) -> State:
     """The statement with one assumption dropped.
 
@@ -103,7 +107,7 @@ class Core:
         Whether the conclusion is an equation.
     chart
         Labels of as many affine assumptions as there are variables, to serve as coordinates. Empty:
-        a certificate is sought instead (:mod:`theory.evidence.positivity` says what both are).
+        a certificate is sought instead (:mod:`theory.evidence.positivity`).
     symmetric
         Blocks of variables that may be permuted; the first ones of the blocks can then be taken to
         increase from block to block, and ``chart`` may use ``"a <= b"`` for neighbours a, b.

@@ -19,8 +19,8 @@ from fractions import Fraction
 from itertools import chain
 from typing import Any
 
-from theory.evidence import positivity, smt
-from theory.evidence.core import Core, FalseCore, State, Statement, admits, breaks
+from theory.evidence import chart, positivity, smt
+from theory.evidence.core import Core, FalseCore, State, Statement, Undecided, admits, breaks
 
 __all__ = ["Core", "CoreReport", "FalseCore", "Statement", "check"]
 
@@ -153,8 +153,8 @@ def _points(core: Core, state: State, count: int) -> Iterator[Point]:
     size = len(core.variables)
     coordinates: Point = (Fraction(1),) * size
     try:
-        images = positivity.chart(core, state) if core.chart else None
-    except positivity.Undecided:
+        images = chart.coordinates(core, state) if core.chart else None
+    except Undecided:
         # A twin that drops an assumption of the chart has no such coordinates.
         images = None
     for _ in range(count):

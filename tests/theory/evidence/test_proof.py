@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theory.evidence import positivity, smt
+from theory.evidence import certificate, positivity, smt
 from theory.evidence.core import Core, FalseCore, Statement, without
 from theory.evidence.positivity import decide
 from theory.evidence.proof import check
@@ -154,7 +154,7 @@ def test_an_identity_needs_equations_and_no_inequality() -> None:
 
 
 def test_what_the_linear_program_proposes_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(positivity, "_proposal", lambda terms, conclusion: terms[:1])
+    monkeypatch.setattr(certificate, "_proposal", lambda terms, conclusion: terms[:1])
     assert not decide(core(degree=2)).proved
 
 
@@ -162,11 +162,11 @@ def test_multipliers_that_do_not_add_up_are_refused(monkeypatch: pytest.MonkeyPa
     def state(x: Any, y: Any) -> Statement:
         return Statement({"x >= 0": x, "y >= 0": y}, conclusion=x + y)
 
-    right = positivity._multipliers
+    right = certificate._multipliers
     assert decide(core(state)).proved
-    monkeypatch.setattr(positivity, "_multipliers", lambda *args: [2 * m for m in right(*args)])
+    monkeypatch.setattr(certificate, "_multipliers", lambda *args: [2 * m for m in right(*args)])
     assert "does not expand" in decide(core(state)).how
-    monkeypatch.setattr(positivity, "_multipliers", lambda *args: [-m for m in right(*args)])
+    monkeypatch.setattr(certificate, "_multipliers", lambda *args: [-m for m in right(*args)])
     assert "negative multiplier" in decide(core(state)).how
 
 
