@@ -12,6 +12,8 @@ from theory.evidence.separated import FAR_APART
 
 # Digits to which m_0 is rounded up: short rationals make short runs.
 DIGITS = 12
+# A hundred thousandfold, in logarithms.
+LOG_SETTLED = 12.0
 
 
 def nearly_best_of(n: int, K: int | float, lam: Fraction) -> Instance:
@@ -43,12 +45,16 @@ def _rounds(n: int, K: int | float, lam: Fraction) -> int:
     """Rounds after which the largest law is near its limit."""
     if K == math.inf:
         return 3
-    if lam * (int(K) - 1) <= 1:
-        # The nearer the threshold, the longer the best atoms take to gain the mass 1/n^2.
-        return max(3, math.ceil(2 * lam * n**2))
-    # Beyond it they grow a hundred thousandfold, by this factor a round, and stop.
     growth = float(lam * int(K) / (1 + lam))
-    return 4 + math.ceil(12 / math.log(growth))
+    if lam * (int(K) - 1) > 1:
+        # The best atom grows a hundred thousandfold by this factor a round, and stops.
+        return 4 + math.ceil(LOG_SETTLED / math.log(growth))
+    # On the threshold the best atoms take ever longer to gain the mass 1/n^2; below it distances
+    # from the limit shrink by that factor a round at least.
+    threshold = math.ceil(2 * lam * n**2)
+    if growth < 1:
+        return min(max(3, threshold), 3 + math.ceil(LOG_SETTLED / -math.log(growth)))
+    return max(3, threshold)
 
 
 def _edge(K: int | float, lam: Fraction) -> Fraction:
