@@ -51,12 +51,20 @@ def verdict_table(reports: Sequence[Report]) -> Table:
     return table
 
 
+class _Console(Console):
+    """A console that leaves it to the caller what becomes of a reader that has gone."""
+
+    def on_broken_pipe(self) -> None:
+        """Go on raising, where rich would end the program with an error."""
+        raise
+
+
 def show(table: Table) -> None:
     """Print a table at its full width: a terminal that is narrower wraps lines, and nothing, the
     verdict least of all, is cut."""
-    unlimited = Console(width=10_000)
+    unlimited = _Console(width=10_000)
     width = Measurement.get(unlimited, unlimited.options, table).maximum
-    Console(width=max(width, Console().width)).print(table)
+    _Console(width=max(width, _Console().width)).print(table)
 
 
 def _verdict(report: Report) -> str:
