@@ -32,6 +32,7 @@ from theory.choice import (
 from theory.evidence.ball import BallArithmetic
 from theory.evidence.floating import FloatArithmetic
 from theory.evidence.instance import Instance
+from theory.evidence.numeric import Scenario, float_run
 from theory.evidence.precision import ball
 from theory.evidence.rational import RationalArithmetic
 from theory.evidence.run import run_loop
@@ -198,7 +199,11 @@ def test_runs_agree_in_every_arithmetic(case):
     exact = run_loop(instance, RationalArithmetic())
     floats = run_loop(instance, FloatArithmetic())
     balls = run_loop(instance, BallArithmetic())
+    library = float_run(Scenario.of(instance))
     for t in range(3):
+        np.testing.assert_allclose(
+            library.laws[t], [float(p) for p in exact.laws[t]], atol=1e-12, rtol=0
+        )
         # Rounding of a few dozen operations on numbers below K.
         np.testing.assert_allclose(
             floats.laws[t], [float(p) for p in exact.laws[t]], atol=1e-14, rtol=0
@@ -206,6 +211,7 @@ def test_runs_agree_in_every_arithmetic(case):
         for enclosure, number in zip(balls.laws[t], exact.laws[t], strict=True):
             assert (enclosure - ball(number)).contains(0)
             assert enclosure.rad() < 1e-12
+    np.testing.assert_allclose(library.factor(1), exact.factor(1).astype(float), atol=1e-12)
     assert exact.factor(1).tolist() == enumerated_factor(choice, list(exact.laws[1]), WEIGHTS, K)
     # Another curator leads elsewhere: the field is read.
     other = run_loop(Instance.of(MASSES, WEIGHTS, K=K, lam=F(1, 2), steps=2), RationalArithmetic())

@@ -7,6 +7,9 @@ does, :math:`C(p)(A) \le 1 - (1 - p(A))^K`; in particular :math:`0 \le H \le K`.
 
 *Monotone* (best of K, top m of K, noisy): H is a non-decreasing function of the weight. By
 induction on :math:`g_{t+1} = (1 + \lambda g_t H)/(1+\lambda)` so is :math:`g_t = p_t/p_{\rm ref}`.
+A share :math:`\varphi \le 1/2` of adversaries is monotone among two candidates, where it acts as
+noise :math:`2\varphi`, and not among K > 2 once :math:`\varphi > 1/(1 + (K-1)^2)`: far below
+nearly all others the two factors change with w like :math:`Kw/(K-1)` and :math:`K(1 - (K-1)w)`.
 
 *Order statistics* (best of K, top m of K): an upper set of mass u is kept with mass
 :math:`G(u) = E[\min(B, m)]/m`, B binomial (K, u), increasing in u: the mass of each upper set
@@ -68,8 +71,8 @@ class Argument:
 
 ARGUMENTS: tuple[Argument, ...] = (
     Argument(
-        "a kept sample lies in a set only if a candidate does, whoever chooses, so the envelope "
-        "and every divergence below it stay",
+        "a kept sample lies in a set only if a candidate does, whoever chooses: the induction of "
+        "the envelope, and every divergence below it",
         EVERYONE,
         {
             "envelope": ("mass of a set", "KL, any law"),
@@ -103,7 +106,8 @@ ARGUMENTS: tuple[Argument, ...] = (
         {"tilt-frontier": ALL, "rlhf-tilt": ("maximum",)},
     ),
     Argument(
-        "the curation factor rises with the weight, so the kept law dominates",
+        "the curation factor rises with the weight (induction of likelihood-ratio), so the kept "
+        "law dominates",
         MONOTONE,
         {
             "dominance-pure": ALL,
@@ -144,7 +148,7 @@ ARGUMENTS: tuple[Argument, ...] = (
         {"theorem-2.1": ("top mass grows",), "lemma-2.2": ("gain, from below",)},
     ),
     Argument(
-        "the first round has Lemma 2.2's gain, and later rounds keep it",
+        "the first round has the gain of Lemma 2.2, and later rounds keep it",
         ("best-of-K", "top-half"),
         {"theorem-2.3": ALL, "theorem-2.3-sharp": ALL},
     ),
@@ -168,6 +172,12 @@ ARGUMENTS: tuple[Argument, ...] = (
                 "factor, from below",
             )
         },
+    ),
+    Argument(
+        "p_t dominates p_ref, and a stronger field never raises the factor of the top: the "
+        "recursion of the claim",
+        MONOTONE,
+        {"condensation-threshold": ALL},
     ),
     Argument(
         "each upper set's mass follows u → (u_ref + λG(u))/(1+λ) with G increasing, so it rises "
