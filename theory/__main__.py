@@ -19,7 +19,6 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, replace
-from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -173,10 +172,13 @@ def _parsed(arguments: Sequence[str] | None) -> List | Show | Verify | Falsify |
                 args=arguments,
             )
     except SystemExit:
-        if box := [line.strip("│ ") for line in told.getvalue().splitlines()]:
-            # The title is in the frame; a rule, or the frame's end, follows the message.
-            body = takewhile(lambda line: not line.startswith(("─", "╰")), box[1:])
-            print(" ".join(body) or told.getvalue(), file=sys.stderr)
+        lines = [line.strip("│| ") for line in told.getvalue().splitlines()]
+        # A frame with the title, the message, and a rule or the end of the frame.
+        frames = [i for i, line in enumerate(lines) if line[:1] and line[0] in "╭─╰+-"]
+        if len(frames) > 1:
+            lines = lines[frames[0] + 1 : frames[1]]
+        if lines:
+            print(" ".join(lines), file=sys.stderr)
         raise
 
 

@@ -8,6 +8,8 @@ ends it.
 from __future__ import annotations
 
 import math
+import signal
+import threading
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterator
@@ -164,14 +166,28 @@ def _elsewhere(
             workers = stack.enter_context(_cluster(scheduler))
             stack.enter_context(joblib.parallel_config("dask", n_jobs=workers))
         parallel = joblib.Parallel(return_as="generator_unordered", pre_dispatch=workers)
-        results = parallel(
-            joblib.delayed(_search_for)(target, seed, index, left)
-            for index, left in _rounds(began, seconds)
-        )
+        with _children_deaf_to_interrupts():
+            results = parallel(
+                joblib.delayed(_search_for)(target, seed, index, left)
+                for index, left in _rounds(began, seconds)
+            )
         stack.callback(_end, results)
         # Not `yield from`, which would close the results before _end can.
         for found in results:  # noqa: UP028
             yield found
+
+
+@contextmanager
+def _children_deaf_to_interrupts() -> Iterator[None]:
+    """Processes started meanwhile leave Ctrl-C to this one, which ends them, and print nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def _end(results: Generator[Hunt, None, None]) -> None:
