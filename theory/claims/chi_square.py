@@ -19,10 +19,9 @@ Remarks
     inverse u(m), :math:`\int_0^1 f'(u)^2 du = \int_0^1 dm/u'(m)`, and x = 1 − m gives the integral.
     It equals :math:`\frac{1}{1+\lambda}\,{}_2F_1\big(1, \tfrac1k; 1 + \tfrac1k;
     \tfrac{\lambda K}{1+\lambda}\big)`, k = K − 1; for K = 2
-    :math:`\frac{1}{2\lambda}\log\frac{1+\lambda}{1-\lambda}`. On the threshold it is infinite, as
-    is the bound of no use there: the relative entropy still has one (``theorem-2.4-sharp``). With
-    c the sharp constant of the relative entropy it is
-    :math:`\frac{k - c - \log(1 - \lambda k)}{k(1+\lambda)}`.
+    :math:`\frac{1}{2\lambda}\log\frac{1+\lambda}{1-\lambda}`. On the threshold it is infinite,
+    where the relative entropy still has a bound, c in ``theorem-2.4-sharp``. In terms of that
+    constant it is :math:`\frac{k - c - \log(1 - \lambda k)}{k(1+\lambda)}`.
 """
 
 from __future__ import annotations

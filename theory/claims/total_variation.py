@@ -22,10 +22,10 @@ Remarks
     \sup_{m > m_0}\,(m - u(m))` with the limit envelope f and its inverse
     :math:`u(m) = (1+\lambda)m - \lambda(1-(1-m)^K)`. With x = 1 − m that is
     :math:`\lambda(x - x^K)`, largest at :math:`x = \kappa`. While :math:`1 - \kappa \ge m_0` that
-    point is within reach, which is the condition above (K = 2: :math:`\lambda \le 2`, twice the
-    threshold of Theorem 2.4 and more); beyond, the supremum is at :math:`u \to 0`: a set with
-    hardly any real data takes the mass :math:`m_0`. The first bound is valid for every λ, but not
-    the best one beyond. K = 2: :math:`\lambda/4`, then :math:`1 - 1/\lambda`.
+    point is within reach, which is the condition above (K = 2: :math:`\lambda \le 2`, where the
+    threshold of Theorem 2.4 is 1); beyond, the supremum is at :math:`u \to 0`: a set with hardly
+    any real data takes the mass :math:`m_0`. The first bound is valid for every λ, but not the best
+    one beyond. K = 2: :math:`\lambda/4`, then :math:`1 - 1/\lambda`.
 """
 
 from __future__ import annotations

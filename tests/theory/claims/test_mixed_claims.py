@@ -525,6 +525,18 @@ def test_order_and_envelope_hold_for_any_rational_loop(
         assert rational.check(sides, instance).status in (Status.HOLDS, Status.OUT_OF_REACH)
 
 
+def test_only_the_weight_counts_in_the_pure_loop_at_infinitely_many_candidates() -> None:
+    """There the ceiling of the likelihood ratio is reached at every round."""
+    instance = Instance.of([3, 2, 1], [1, 2, 5], K=math.inf, steps=3)
+    ceilings = [
+        s
+        for s in claims["likelihood-ratio"].sides(run_loop(instance, RationalArithmetic()))
+        if s.part == "rises no faster than its power"
+    ]
+    assert len(ceilings) == 3
+    assert all((s.left == s.right).all() for s in ceilings)
+
+
 # The envelope.
 
 LOADS = [Fraction(1, 50), Fraction(9, 10), Fraction(1), Fraction(11, 10), Fraction(30)]
