@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import cloudpickle
+
 from theory.claims.claim import Claim
 
 # The files beside the claims that are not claims.
@@ -61,5 +63,7 @@ def _module(path: Path) -> ModuleType:
         raise ValueError(f"{path} is not a Python file.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
+    # Other processes cannot import it by that name: what it defines travels to them by value.
+    cloudpickle.register_pickle_by_value(module)
     spec.loader.exec_module(module)
     return module

@@ -11,7 +11,8 @@ import theory.claims
 from theory.__main__ import main
 from theory.claims import claims, load_claim
 from theory.claims.registry import discover
-from theory.evidence.verify import verify
+from theory.evidence.verdict import Strength
+from theory.evidence.verify import verify, verify_all
 
 TEMPLATE = Path(theory.claims.__file__).parent / "_template.py"
 
@@ -35,6 +36,18 @@ def test_a_copy_of_the_template_is_a_claim_that_verifies(tmp_path: Path) -> None
     report = verify(library["worst-falls"], instances=3)
     assert report.problems == ()
     assert main(["verify", "--quiet", "--instances", "2"], library) == 0
+
+
+def test_claims_from_files_are_verified_in_several_processes(tmp_path: Path) -> None:
+    text = filled(TEMPLATE.read_text())
+    (tmp_path / "worst_falls.py").write_text(text)
+    (tmp_path / "best_rises.py").write_text(text.replace("worst-falls", "best-rises"))
+    library = discover(tmp_path)
+    reports = verify_all([*library.values()], [Strength.EXACT], instances=2, processes=2)
+    assert [(report.id, report.problems) for report in reports] == [
+        ("best-rises", ()),
+        ("worst-falls", ()),
+    ]
 
 
 def test_the_library_is_the_folder() -> None:
