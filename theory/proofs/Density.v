@@ -6,8 +6,8 @@
     [H(x) = K w(x) E[1 / (w(x) + w(X_2) + ... + w(X_K))]], the competitors drawn
     from [p] ([kept_density]).  The expectation is written with one operator per
     competitor, [(C phi)(s) = sum_x p(x) phi(s + w(x))], so that proofs can go by
-    induction on their number.  H lies in [[0, K]]; it increases with
-    the weight, and no faster than the weight; one draw changes nothing ([one_draw]).
+    induction on their number.  H lies in [[0, K]] and increases with the weight;
+    one draw changes nothing ([one_draw]).
 
     Kind.  Equality.
 
@@ -166,23 +166,6 @@ Lemma density_increasing n : increasing_in w (density p n).
 Proof.
 move=> x y xy; rewrite /density ler_wpmul2l ?ler0n //.
 by have := share_increasing n (w_gt0 x) xy (lexx 0); rewrite !addr0.
-Qed.
-
-Lemma inverse_total_decreasing n s s' : 0 < s -> s <= s' ->
-  inverse_total p n s' <= inverse_total p n s.
-Proof.
-rewrite /inverse_total; elim: n s s' => [|n IH] s s' s0 ss' /=.
-  by rewrite lef_pinv ?posrE // (lt_le_trans s0).
-by apply: ler_sum => x _; rewrite ler_wpmul2l // IH ?addr_gt0 // ler_add2r.
-Qed.
-
-(** H grows no faster than the weight. *)
-Lemma density_power n x y : w x <= w y -> density p n y * w x <= density p n x * w y.
-Proof.
-move=> xy; have regroup (k a b c : R) : k * (a * b) * c = k * (a * c) * b by ring.
-rewrite /density regroup [leRHS]regroup [w y * w x]mulrC.
-rewrite ler_wpmul2l ?inverse_total_decreasing //.
-by rewrite !mulr_ge0 ?ler0n ?(ltW (w_gt0 _)).
 Qed.
 
 (** K = 1: the only draw is kept. *)

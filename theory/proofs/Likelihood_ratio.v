@@ -8,7 +8,6 @@
     non-decreasing in the weight for every [t] ([mixed_ratio_increasing], with a
     division [mixed_ratio]), hence [C_K(p_t)/C_K(p_ref)] too
     ([kept_mixed_ratio_increasing]); the same without real data ([pure_ratio_increasing]).
-    From above, [p_t/p_ref] grows no faster than [w^t] ([mixed_ratio_power]).
 
     Proof.  Swap the K-1 competitors from [q] to [q1] one at a time.  A mean of
     functions [1/(s + c)] is log-convex in [s], so each swap makes the ratio of the
@@ -255,28 +254,6 @@ Corollary mixed_ratio t x y : w x <= w y -> 0 < pref x -> 0 < pref y ->
 Proof.
 move=> xy x0 y0; rewrite ler_pdivr_mulr // mulrAC ler_pdivl_mulr //.
 exact: mixed_ratio_increasing.
-Qed.
-
-(** ... and no faster than [w^t]. *)
-Theorem mixed_ratio_power t x y : w x <= w y ->
-  mixed K lam w pref pref t y * pref x * w x ^+ t <=
-  mixed K lam w pref pref t x * pref y * w y ^+ t.
-Proof.
-move=> xy; have [r0 _] := pref_law; have w0 z : 0 <= w z := ltW (w_gt0 z).
-elim: t => [|t IH]; first by rewrite !expr0 !mulr1 mulrC.
-have lp : law (mixed K lam w pref pref t) by apply: mixed_law.
-have [p0 _] := lp; rewrite !mixedS /step -(prednK K_gt0) !kept_density prednK //.
-move: IH lp p0; set p := mixed _ _ _ _ _ t => IH lp p0.
-set Hx := density w p _ x; set Hy := density w p _ y.
-have regroup r q P H v : (r + lam * (P * H)) / (1 + lam) * q * v ^+ t.+1 =
-    (r * q * v ^+ t.+1 + lam * (P * q * v ^+ t * (H * v))) / (1 + lam).
-  by rewrite exprS; ring.
-rewrite !regroup; apply: ler_wpmul2r; first by rewrite invr_ge0 addr_ge0 ?ler01.
-apply: ler_add.
-  by rewrite [pref y * _]mulrC ler_wpmul2l ?mulr_ge0 // ler_expn2r ?nnegrE.
-apply: ler_wpmul2l => //; apply: ler_pmul => //; last exact: density_power.
-  by rewrite !mulr_ge0 ?exprn_ge0.
-by apply: mulr_ge0 => //; apply: density_ge0.
 Qed.
 
 Theorem kept_mixed_ratio_increasing t :
