@@ -332,9 +332,9 @@ def _choices(command: Choices, library: Mapping[str, Claim]) -> int:
 def _campaign_progress(command: Falsify, label: str) -> Iterator[Callable[[Outcome], None]]:
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
+        BarColumn(bar_width=10),
         TextColumn("{task.fields[stage]}"),
-        TextColumn("{task.fields[tried]} instances, smallest margin {task.fields[margin]}"),
+        TextColumn("{task.fields[tried]} tried, margin {task.fields[margin]}"),
         TimeLeft(),
     )
     console = Console(stderr=True)

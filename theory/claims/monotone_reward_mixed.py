@@ -79,10 +79,14 @@ monotone_reward = Claim(
     family=Family(candidates=(2, 3, 4, 8, math.inf), steps=6, load=ANY_RATIO),
     standing=Standing.CONJECTURE,
     searched=(
-        "6.3 million runs of 4 to 40 rounds, 3 to 8 atoms, K = 2 to 300, λ = 0.001 to 1000, by an "
-        "evolutionary search for the largest ratio of losses to gains (four minutes); the ratio "
-        "comes as near 1 as one likes where the loop settles in a few rounds, and balls put every "
-        "such run on the right side"
+        "falsify, 12 rounds, 3 to 12 atoms, K = 2 to 100, λ(K−1) = 0.001 to 10000: 91131 "
+        "instances in 10 minutes, smallest relative margin 2e-14, positive; "
+        "12 million runs of 4 to 40 rounds, 3 to 8 atoms, K = 2 to 300, λ = 0.001 to 1000 by an "
+        "evolutionary search in float64 for the largest ratio of losses to gains (24 minutes). "
+        "The ratio comes as near 1 as one likes where the loop settles within a few rounds; there "
+        "balls of 400 bits put every run that was looked at (64) on the right side. With "
+        "all weights within a factor e^1.5 it stays below 0.70 at K = 2 and 0.82 at K = 300 (5 "
+        "million runs)"
     ),
     false_twins=(
         FalseTwin(
