@@ -1,4 +1,4 @@
-"""Every notebook runs from top to bottom and prints what its stored output says."""
+"""Every notebook runs from top to bottom and shows the text and formulas stored in it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,17 @@ NOTEBOOKS = sorted((ROOT / "theory" / "notebooks").glob("*.ipynb"))
 SECONDS_PER_CELL = 120
 
 
-def printed(notebook: nbformat.NotebookNode) -> list[str]:
-    """What each code cell printed; figures and the texts that stand for them are left out."""
+def shown(notebook: nbformat.NotebookNode) -> list[str]:
+    """What each code cell printed, and its formulas; figures are left out."""
     cells: list[Any] = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    return [
-        "".join(output.text for output in cell.outputs if output.output_type == "stream")
-        for cell in cells
-    ]
+    return ["".join(text(output) for output in cell.outputs) for cell in cells]
+
+
+def text(output: Any) -> str:
+    """Printed text or LaTeX of an output."""
+    if output.output_type == "stream":
+        return str(output.text)
+    return str(output.get("data", {}).get("text/latex", ""))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -34,7 +38,7 @@ def test_notebook_runs_and_its_stored_output_is_current(path: Path) -> None:
         kernel_name="python3",
         resources={"metadata": {"path": str(ROOT)}},
     ).execute()
-    assert printed(fresh) == printed(stored)
+    assert shown(fresh) == shown(stored)
 
 
 def test_there_is_a_notebook() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import sympy
 
 W, MU = sympy.symbols("w mu", positive=True)
-VARIANCE = sympy.Symbol("sigma2", positive=True)
+VARIANCE = sympy.Symbol("sigma", positive=True) ** 2
 THIRD = sympy.Symbol("mu3", real=True)
 EPSILON = sympy.Symbol("epsilon", positive=True)
 
@@ -45,7 +45,7 @@ def factor_by_integral(
     total = sympy.Integer(0)
     for counts, coefficient in power.terms():
         rate = weight + sum(n * a for n, a in zip(counts, weights, strict=True))
-        total += coefficient / rate
+        total += sympy.factor(coefficient) / rate
     return K * weight * total
 
 

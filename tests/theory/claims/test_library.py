@@ -12,7 +12,6 @@ import flint
 import mpmath
 import numpy as np
 import pytest
-import sympy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -166,33 +165,7 @@ def test_reward_claims_hold_for_any_rational_loop(
     assert rational.check(claims["lemma-2.1"].sides, pure).status is Status.HOLDS
 
 
-# Lemma 2.1: the expansion, derived again by computer algebra.
-
-
-def test_expansion_of_lemma_2_1_by_computer_algebra() -> None:
-    w, mu, variance, third, epsilon = sympy.symbols("w mu sigma2 mu3 epsilon", positive=True)
-    # 1/A around μ with A = (w + S)/K, 1/K = ε; S has K − 1 independent terms, so its central
-    # moments are those of one term times K − 1 (fourth: 3 (K − 1)(K − 2) σ⁴ and lower orders).
-    shift = epsilon * (w - mu)
-    moments = {
-        1: 0,
-        2: epsilon * (1 - epsilon) * variance,
-        3: epsilon**2 * (1 - epsilon) * third,
-        4: 3 * epsilon**2 * variance**2,
-    }
-    expectation = 1
-    total = sympy.Integer(0)
-    for k in range(5):
-        power = sum(
-            sympy.binomial(k, j) * shift ** (k - j) * (moments[j] if j else expectation)
-            for j in range(k + 1)
-        )
-        total += (-1) ** k * power / mu ** (k + 1)
-    series = sympy.expand(sympy.series(sympy.expand(w * total), epsilon, 0, 3).removeO())
-    claimed = w / mu * (1 - (w - mu) * epsilon / mu + variance * epsilon / mu**2)
-    assert sympy.simplify(series.coeff(epsilon, 0) - w / mu) == 0
-    assert sympy.simplify(series.coeff(epsilon, 1) - sympy.expand(claimed).coeff(epsilon, 1)) == 0
-    assert sympy.simplify(series.coeff(epsilon, 2)) != 0
+# Lemma 2.1: the expansion that theory.derivations.lemma_2_1 derives, against exact runs.
 
 
 @pytest.mark.parametrize("power", [1, 2])

@@ -27,7 +27,7 @@ def test_the_envelope_bounds_the_top_of_a_loop_and_best_of_K_reaches_it(K: int) 
         for t in (1, 2):
             bound = derived.envelope(t, K).subs({derived.U: 0.3, derived.LAM: 0.4})
             # Rewards 60 apart: the better candidate is kept but for e^-60.
-            assert (top[t] == pytest.approx(float(bound), rel=1e-12)) is reached
+            assert bool(top[t] == pytest.approx(float(bound), rel=1e-12)) is reached
             assert top[t] <= float(bound) * (1 + 1e-12)
 
 
