@@ -112,4 +112,14 @@ dominance_with_real_data = Claim(
     ),
     extremal=Extremal(part="gain of the first round", instance=_low_rewards_rare),
     cores=DOMINANCE_MIXED,
+    machine_checked=(
+        "Dominance_mixed.gain_after_first_round",
+        "Dominance_mixed.kept_mixed_dominates",
+        "Dominance.kept_dominates",
+        "Infinite_candidates.gain_nonnegative",
+        "Infinite_candidates.pure_gain_after_first_round",
+        "Infinite_candidates.tilted_gain_after_first_round",
+        "Infinite_candidates.tilted_pure_gain_after_first_round",
+        "Infinite_candidates.tilted_gain_nonnegative",
+    ),
 )

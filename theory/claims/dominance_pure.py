@@ -113,4 +113,10 @@ dominance_in_the_pure_loop = Claim(
     ),
     extremal=Extremal(part="tails", instance=_nearly_equal_weights),
     cores=DOMINANCE_PURE,
+    machine_checked=(
+        "Dominance.pure_mean_increases",
+        "Dominance.pure_dominates",
+        "Infinite_candidates.tilted_pure_mean_increases",
+        "Infinite_candidates.tilted_pure_dominates",
+    ),
 )

@@ -92,4 +92,10 @@ gain_after_first_round = Claim(
     ),
     extremal=Extremal(part="gain of the first round", instance=_low_rewards_rare),
     cores=GAIN_AFTER_FIRST_ROUND,
+    machine_checked=(
+        "Dominance_mixed.gain_after_first_round",
+        "Infinite_candidates.pure_gain_after_first_round",
+        "Infinite_candidates.tilted_gain_after_first_round",
+        "Infinite_candidates.tilted_pure_gain_after_first_round",
+    ),
 )

@@ -114,4 +114,10 @@ reward_increase = Claim(
     ),
     extremal=Extremal(part="gain, from below", instance=_just_below_the_top),
     cores=LEMMA_2_2,
+    machine_checked=(
+        "Lemma_2_2.gain_equality",
+        "Lemma_2_2.reward_increase",
+        "Infinite_candidates.tilted_gain",
+        "Infinite_candidates.tilted_reward_increase",
+    ),
 )

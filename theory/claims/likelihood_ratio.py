@@ -131,4 +131,14 @@ likelihood_ratio = Claim(
     ),
     extremal=Extremal(part="rises with the weight", instance=_far_below_the_rest),
     cores=LIKELIHOOD_RATIO,
+    machine_checked=(
+        "Likelihood_ratio.mixed_ratio_increasing",
+        "Likelihood_ratio.pure_ratio_increasing",
+        "Infinite_candidates.tilted_ratio_increasing",
+        "Infinite_candidates.tilted_pure_ratio_increasing",
+        "Ratio_growth.mixed_ratio_growth",
+        "Ratio_growth.pure_ratio_growth",
+        "Ratio_growth.tilted_ratio_growth",
+        "Ratio_growth.tilted_pure_ratio_growth",
+    ),
 )

@@ -91,4 +91,9 @@ mixing_without_curation = Claim(
         ),
     ),
     cores=NO_CURATION,
+    machine_checked=(
+        "Density.one_draw",
+        "Price_identity.no_curation_mixed",
+        "Price_identity.no_curation_pure",
+    ),
 )

@@ -114,4 +114,8 @@ selection_is_covariance = Claim(
         ),
     ),
     cores=PRICE_IDENTITY,
+    machine_checked=(
+        "Price_identity.price_identity",
+        "Infinite_candidates.tilted_price_identity",
+    ),
 )

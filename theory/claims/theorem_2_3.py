@@ -100,4 +100,8 @@ reward_with_real_data = Claim(
         ),
     ),
     cores=THEOREM_2_3,
+    machine_checked=(
+        "Theorem_2_3.reward_with_real_data",
+        "Infinite_candidates.tilted_reward_with_real_data_sharp",
+    ),
 )

@@ -91,4 +91,10 @@ reward_with_real_data = Claim(
     ),
     extremal=Extremal(part="reward above the reference", instance=_just_below_the_top),
     cores=THEOREM_2_3_SHARP,
+    machine_checked=(
+        "Theorem_2_3.reward_with_real_data_sharp",
+        "Infinite_candidates.pure_reward_with_real_data_sharp",
+        "Infinite_candidates.tilted_reward_with_real_data_sharp",
+        "Infinite_candidates.tilted_pure_reward_with_real_data_sharp",
+    ),
 )

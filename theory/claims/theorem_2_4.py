@@ -94,4 +94,8 @@ stability_with_real_data = Claim(
         ),
     ),
     cores=THEOREM_2_4,
+    machine_checked=(
+        "Theorem_2_4.density_bounded",
+        "Logarithms.kl_bounded",
+    ),
 )

@@ -127,4 +127,9 @@ stability_with_real_data = Claim(
         settings=(*SUBCRITICAL.settings(), *HALFWAY.settings()),
     ),
     cores=THEOREM_2_4_SHARP,
+    machine_checked=(
+        "Sharp_constant.sharp_stability",
+        "Sharp_constant.sharp_constant_converges",
+        "Sharp_constant.sharp_constant_below",
+    ),
 )

@@ -79,6 +79,18 @@ Qed.
 Lemma tilted_dominating p : law p -> ratio_increasing w p (tilted w p).
 Proof. by move=> p_law; apply: tilted_raises_ratio => // x y _; rewrite mulrC. Qed.
 
+(** The Price identity at K = infinity: the factor is [w / E_p[w]], of mean one. *)
+Theorem tilted_price_identity p f : law p ->
+  mean (tilted w p) f - mean p f =
+  mean p (fun x => f x * (w x / mean p w)) - mean p f * mean p (fun x => w x / mean p w).
+Proof.
+move=> p_law; have factor_mean : mean p (fun x => w x / mean p w) = 1.
+  have [_ <-] := tilted_law p_law.
+  by apply: eq_bigr => x _; rewrite /tilted mulrA.
+rewrite factor_mean mulr1; congr (_ - _).
+by apply: eq_bigr => x _; rewrite /tilted -!mulrA; congr (_ * _); rewrite mulrA mulrC.
+Qed.
+
 (** Lemma 2.2 at K = infinity. *)
 Theorem tilted_gain p : law p -> mean (tilted w p) w = mean p w + variance p w / mean p w.
 Proof.

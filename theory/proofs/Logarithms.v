@@ -15,7 +15,7 @@ From Coq Require Import Reals.
 From mathcomp Require Import all_ssreflect all_algebra.
 From mathcomp.analysis Require Import Rstruct.
 From mathcomp Require Import ring.
-From CuratedLoop Require Import Loop Draws Density Theorem_2_4 Divergence.
+From CuratedLoop Require Import Loop Draws Density Theorem_2_4 Reverse_bound Divergence.
 
 Set Implicit Arguments.
 Unset Strict Implicit.
