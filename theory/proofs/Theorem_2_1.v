@@ -7,7 +7,9 @@
     [P' >= P + (1-rho) P (1-P)] for [P = p(A)] ([top_grows]); so in the pure loop
     [1 - P_t <= (1 - P_0) (1 - (1-rho) P_0)^t] ([top_takes_all]).  The law
     conditioned on [A] never changes ([top_keeps_shape]), so that the relative
-    entropy from [p_0] conditioned on [A] to [p_t] is [-log P_t].
+    entropy from [p_0] conditioned on [A] to [p_t] is [-log P_t].  At K = infinity
+    all this holds with [rho = w2/wtop] ([tilted_top_grows], [tilted_top_takes_all],
+    [tilted_top_keeps_shape]).
 
     Kind.  Lower bound on the growth; an equality for two weights at [K = 2].
 
@@ -15,7 +17,7 @@
 
 From mathcomp Require Import all_ssreflect all_algebra.
 From mathcomp Require Import ring.
-From CuratedLoop Require Import Loop Draws Density Lemma_2_2 Dominance.
+From CuratedLoop Require Import Loop Draws Density Lemma_2_2 Infinite_candidates.
 
 Set Implicit Arguments.
 Unset Strict Implicit.
@@ -23,6 +25,35 @@ Unset Printing Implicit Defensive.
 
 Import Order.TTheory GRing.Theory Num.Theory.
 Local Open Scope ring_scope.
+
+Section Logistic.
+
+Variables (R : realFieldType) (c : R) (P : nat -> R).
+Hypotheses (c01 : 0 <= c <= 1) (P01 : forall t, 0 <= P t <= 1).
+Hypothesis grows : forall t, P t + c * (P t * (1 - P t)) <= P t.+1.
+
+Lemma logistic_increases t : P 0 <= P t.
+Proof.
+elim: t => // t IH; apply: le_trans IH (le_trans _ (grows t)).
+have [/andP[c0 _] /andP[P0 P1]] := (c01, P01 t).
+by rewrite ler_addl !mulr_ge0 ?subr_ge0.
+Qed.
+
+Lemma logistic_rest t : 1 - P t <= (1 - P 0) * (1 - c * P 0) ^+ t.
+Proof.
+have [/andP[c0 c1] /andP[P0 P1]] := (c01, P01 0).
+have factor_ge0 : 0 <= 1 - c * P 0 by rewrite subr_ge0 mulr_ile1.
+elim: t => [|t IH]; first by rewrite expr0 mulr1.
+have rest_ge0 : 0 <= 1 - P t by have /andP[_] := P01 t; rewrite subr_ge0.
+apply: (@le_trans _ _ ((1 - P t) * (1 - c * P 0))); last first.
+  by rewrite exprSr mulrA; apply: ler_wpmul2r.
+apply: (@le_trans _ _ ((1 - P t) * (1 - c * P t))); last first.
+  by apply: ler_wpmul2l => //; rewrite ler_sub // ler_wpmul2l // logistic_increases.
+have -> : (1 - P t) * (1 - c * P t) = 1 - (P t + c * (P t * (1 - P t))) by ring.
+by rewrite ler_sub.
+Qed.
+
+End Logistic.
 
 Section Theorem_2_1.
 
@@ -129,33 +160,14 @@ have -> : (1 - rho) * (mass p A * (1 - mass p A)) =
 by apply: ler_sum => d _; rewrite ler_wpmul2l ?tuple_law_ge0 ?gain_pairs.
 Qed.
 
-Lemma top_increases p0 t : law p0 -> mass p0 A <= mass (pure K w p0 t) A.
-Proof.
-move=> lp; elim: t => // t IH; rewrite pureS; apply: le_trans IH _.
-have lpt := pure_law K_gt0 w_gt0 t lp.
-apply: le_trans (top_grows lpt); rewrite ler_addl mulr_ge0 ?subr_ge0 ?rho_le1 //.
-by rewrite mulr_ge0 ?mass_ge0 ?subr_ge0 ?mass_le1.
-Qed.
-
 (** What is left below the top falls at least geometrically. *)
 Theorem top_takes_all p0 t : law p0 ->
   1 - mass (pure K w p0 t) A <= (1 - mass p0 A) * (1 - (1 - rho) * mass p0 A) ^+ t.
 Proof.
-move=> lp; elim: t => [|t IH]; first by rewrite expr0 mulr1.
-have lpt := pure_law K_gt0 w_gt0 t lp.
-set P0 := mass p0 A in IH *; set P := mass (pure K w p0 t) A in IH.
-have P0_le : P0 <= P by apply: top_increases.
-have r0 : 0 <= 1 - rho by rewrite subr_ge0 rho_le1.
-have P_le1 : 0 <= 1 - P by rewrite subr_ge0 mass_le1.
-have factor_ge0 : 0 <= 1 - (1 - rho) * P0.
-  rewrite subr_ge0 mulr_ile1 ?mass_ge0 ?mass_le1 // ler_subl_addr ler_addl.
-  exact: rho_ge0.
-apply: (@le_trans _ _ ((1 - P) * (1 - (1 - rho) * P0))); last first.
-  by rewrite exprSr mulrA ler_wpmul2r.
-apply: (@le_trans _ _ ((1 - P) * (1 - (1 - rho) * P))); last first.
-  by apply: ler_wpmul2l => //; rewrite ler_sub // ler_wpmul2l.
-have -> : (1 - P) * (1 - (1 - rho) * P) = 1 - (P + (1 - rho) * (P * (1 - P))) by ring.
-by rewrite pureS ler_sub // top_grows.
+move=> lp; apply: (@logistic_rest _ (1 - rho) (fun t => mass (pure K w p0 t) A)).
+- by rewrite subr_ge0 rho_le1 ler_subl_addr ler_addl rho_ge0.
+- by move=> {}t; have lpt := pure_law K_gt0 w_gt0 t lp; rewrite mass_ge0 ?mass_le1.
+- by move=> {}t; apply/top_grows/pure_law.
 Qed.
 
 (** Two points of equal weight keep their proportion; so does the top as a whole. *)
@@ -175,3 +187,66 @@ by rewrite equal_weights_keep_ratio ?at_top // mulrC.
 Qed.
 
 End Theorem_2_1.
+
+Section Infinite.
+
+Variables (R : realFieldType) (T : finType) (w : T -> R) (A : pred T) (wtop w2 : R).
+Hypotheses (w_gt0 : positive w) (w2_gt0 : 0 < w2) (w2_le : w2 <= wtop).
+Hypotheses (at_top : forall x, A x -> w x = wtop) (below : forall x, ~~ A x -> w x <= w2).
+Implicit Types (p : T -> R).
+
+Let wtop_gt0 : 0 < wtop. Proof. exact: lt_le_trans w2_le. Qed.
+
+Let ratio01 : 0 <= 1 - w2 / wtop <= 1.
+Proof.
+rewrite subr_ge0 ler_pdivr_mulr // mul1r w2_le ler_subl_addr ler_addl.
+by rewrite divr_ge0 // ltW.
+Qed.
+
+Theorem tilted_top_grows p : law p ->
+  mass p A + (1 - w2 / wtop) * (mass p A * (1 - mass p A)) <= mass (tilted w p) A.
+Proof.
+move=> lp; have mu_gt0 := mean_w_gt0 w_gt0 lp; have [p_ge0 _] := lp.
+have P_ge0 := mass_ge0 A lp; have /andP[c0 _] := ratio01.
+set P := mass p A in P_ge0 *; set z := (1 - w2 / wtop) * (1 - P).
+have z_ge0 : 0 <= z by rewrite mulr_ge0 // subr_ge0 mass_le1.
+have -> : mass (tilted w p) A = P * wtop / mean p w.
+  rewrite /P /mass !mulr_suml; apply: eq_bigr => x Ax.
+  by rewrite /tilted at_top.
+have mu_le : mean p w <= wtop * (1 - z).
+  have -> : wtop * (1 - z) = P * wtop + mass p (predC A) * w2.
+    by rewrite massC // -/P /z; field; rewrite gt_eqF.
+  rewrite /mean (bigID A) /= /P /mass !mulr_suml.
+  apply: ler_add; apply: ler_sum => x; first by move=> /at_top->.
+  by move=> /below le_w2; apply: ler_wpmul2l.
+have -> : P + (1 - w2 / wtop) * (P * (1 - P)) = P * (1 + z) by rewrite /z; ring.
+rewrite ler_pdivl_mulr // -mulrA; apply: ler_wpmul2l => //.
+apply: (@le_trans _ _ ((1 + z) * (wtop * (1 - z)))).
+  by apply: ler_wpmul2l => //; rewrite addr_ge0 ?ler01.
+rewrite mulrCA -[leRHS]mulr1; apply: ler_wpmul2l; first exact: ltW.
+have -> : (1 + z) * (1 - z) = 1 - z ^+ 2 by ring.
+by rewrite ler_subl_addr ler_addl sqr_ge0.
+Qed.
+
+Theorem tilted_top_takes_all p0 t : law p0 ->
+  1 - mass (tilted_pure w p0 t) A <=
+  (1 - mass p0 A) * (1 - (1 - w2 / wtop) * mass p0 A) ^+ t.
+Proof.
+move=> lp; apply: (@logistic_rest _ _ (fun t => mass (tilted_pure w p0 t) A)).
+- exact: ratio01.
+- by move=> {}t; have lpt := tilted_pure_law w_gt0 t lp; rewrite mass_ge0 ?mass_le1.
+- by move=> {}t; apply/tilted_top_grows/tilted_pure_law.
+Qed.
+
+Theorem tilted_top_keeps_shape p0 t x : A x ->
+  tilted_pure w p0 t x * mass p0 A = p0 x * mass (tilted_pure w p0 t) A.
+Proof.
+move=> Ax; rewrite /mass !mulr_sumr; apply: eq_bigr => y Ay.
+elim: t => [|t IH] //.
+have -> : tilted_pure w p0 t.+1 = tilted w (tilted_pure w p0 t) by [].
+rewrite /tilted !at_top //; set p := tilted_pure w p0 t in IH *.
+transitivity (p x * p0 y * (wtop / mean p w)); first by ring.
+by rewrite IH; ring.
+Qed.
+
+End Infinite.
