@@ -43,7 +43,7 @@ from theory.evidence.choice_table import DEFAULT_RUNS, Cell, table
 from theory.evidence.curations import CURATIONS
 from theory.evidence.falsify import BadInstanceFile, falsify, read_instance, replay
 from theory.evidence.table import claim_table, describe, show, verdict_table
-from theory.evidence.target import BadClaimFile, Target, read_claim_file
+from theory.evidence.target import BadClaimFile, Target, one_line, read_claim_file
 from theory.evidence.verdict import Strength
 from theory.evidence.verify import DEFAULT_INSTANCES, Report, verify_all
 
@@ -246,7 +246,7 @@ def _replay(command: Verify, library: Mapping[str, Claim]) -> int:
         raise UsageError(
             f"--strength {command.strength} decides no instance: give one of {offered}."
         )
-    with threadpool_limits(1), _written_at_the_end(command.json) as document:
+    with threadpool_limits(1), _written_at_the_end(command.json) as document, _blaming(target):
         report = replay(statement, instance, strengths)
         document.update(report.to_json())
         print(instance)
@@ -267,7 +267,7 @@ def _falsify(command: Falsify, library: Mapping[str, Claim]) -> int:
     _check_seed(command.seed)
     target = _target(library, command.target, command.twin)
     statement = target.statement(library)
-    with threadpool_limits(1), _written_at_the_end(command.json) as document:
+    with threadpool_limits(1), _written_at_the_end(command.json) as document, _blaming(target):
         with _campaign_progress(command, statement.label) as watch:
             found = falsify(
                 target,
@@ -326,6 +326,20 @@ def _choices(command: Choices, library: Mapping[str, Claim]) -> int:
     for problem in broken:
         print(problem, file=sys.stderr)
     return 1 if broken else 0
+
+
+@contextmanager
+def _blaming(target: Target) -> Iterator[None]:
+    """Tell in one sentence what a user's claim cannot be computed with; a claim of the library that
+    does the same is a defect here, and shows its traceback."""
+    try:
+        yield
+    except BadClaimFile:
+        raise
+    except (TypeError, ValueError, ArithmeticError) as error:
+        if target.file is None:
+            raise
+        raise UsageError(f"{target.file}: {one_line(error)}") from None
 
 
 @contextmanager

@@ -331,6 +331,21 @@ def test_falsify_takes_a_twin_by_option_and_a_claim_from_a_file(
     assert main(["verify", str(path), "--quiet", "--instances", "2"]) == 0
 
 
+def test_a_claim_with_rounded_constants_is_told_in_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.py"
+    template = Path(__file__).parents[2] / "theory" / "claims" / "_template.py"
+    text = template.read_text()
+    rounded = text.replace("t, now, before, condition", "t, now, 1.02 * before, condition")
+    assert rounded != text
+    path.write_text(rounded)
+    assert main(["falsify", str(path), "--quiet"]) == 2
+    told = capsys.readouterr().err
+    assert "write every constant as run.number(Fraction(…))" in told
+    assert told.count("\n") == 1
+
+
 def test_falsify_spreads_over_processes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["falsify", NUDGED, "--processes", "2", "--quiet"]) == 0
     assert "w = [25, 26]" in capsys.readouterr().out

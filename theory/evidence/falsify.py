@@ -173,7 +173,8 @@ def _approach(statement: Statement, outcome: Outcome) -> str:
     )
     where = str(closest)
     if len(where) > LONGEST_LINE:
-        where = f"{len(closest.weights)} atoms, K = {closest.K}, λ = {float(closest.lam):.6g}"
+        K, lam = ("∞" if x == math.inf else f"{float(x):.6g}" for x in (closest.K, closest.lam))
+        where = f"{len(closest.weights)} atoms, K = {K}, λ = {lam}"
     return f"; closest approach: {distance} ({nearest.part!r}, t = {nearest.t}) on {where}"
 
 
