@@ -6,7 +6,9 @@
     Claim.  [E_{C_K(p)}[w] >= E_p[w] + ((K-1)/K) Var_p[w] / wmax]
     ([reward_increase]).  The gain of any function [f] is known exactly
     ([gain_equality]): the mean over tuples of
-    [sum_{k,l} (w_k - w_l)(f_k - f_l) / (2 K sum_j w_j)].
+    [sum_{k,l} (w_k - w_l)(f_k - f_l) / (2 K sum_j w_j)].  In the pure loop the
+    bounds add up, so that the variances of all rounds have a sum that depends on
+    [wmax] and [E_{p_0}[w]] only ([variance_summable]).
 
     Kind.  Lower bound, with the best possible constant for every [K >= 2] (Optimality.v);
     the gain is an equality.
@@ -141,3 +143,32 @@ by apply: ler_sum => j _.
 Qed.
 
 End Lemma_2_2.
+
+Section Pure_loop.
+
+Variables (R : realFieldType) (T : finType) (K : nat) (w p0 : T -> R) (wmax : R).
+Hypotheses (K_gt0 : (0 < K)%N) (w_gt0 : positive w) (p0_law : law p0).
+Hypothesis w_le : forall x, w x <= wmax.
+
+(** Lemma 2.2 added up over the rounds. *)
+Theorem reward_increase_summed t :
+  mean p0 w + \sum_(s < t) (K%:R - 1) / K%:R * (variance (pure K w p0 s) w / wmax) <=
+  mean (pure K w p0 t) w.
+Proof.
+elim: t => [|t IH]; first by rewrite big_ord0 addr0.
+have lp := pure_law K_gt0 w_gt0 t p0_law.
+rewrite big_ord_recr /= addrA; apply: le_trans (reward_increase K_gt0 w_gt0 lp _) => //.
+by rewrite ler_add2r.
+Qed.
+
+(** So the variances of all rounds have a finite sum, whatever the law: they vanish. *)
+Theorem variance_summable t :
+  \sum_(s < t) (K%:R - 1) / K%:R * (variance (pure K w p0 s) w / wmax) <= wmax - mean p0 w.
+Proof.
+rewrite ler_subr_addl; apply: le_trans (reward_increase_summed t) _.
+have lp := pure_law K_gt0 w_gt0 t p0_law; have [p_ge0 _] := lp.
+rewrite -[leRHS](mean_const wmax lp).
+by apply: ler_sum => x _; apply: ler_wpmul2l.
+Qed.
+
+End Pure_loop.
