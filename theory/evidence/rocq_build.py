@@ -10,11 +10,14 @@ axioms of each theorem, of which only those of the libraries in
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -45,6 +48,7 @@ def build(
     sources: Path = SOURCES,
     folder: Path | None = None,
     tell: Callable[[str], None] = lambda line: None,
+    limit: float = TIME_LIMIT,
 ) -> Record:
     """Compile and check all proofs, and write the record, also of a failure.
 
@@ -56,6 +60,8 @@ def build(
         Where to build; :func:`theory.evidence.rocq.build_folder` by default.
     tell
         Receives the lines that show progress.
+    limit
+        Seconds that each of the programs may take.
 
     Raises
     ------
@@ -75,9 +81,9 @@ def build(
     try:
         _copy([*files, sources / "_CoqProject"], folder)
         modules = [file.stem for file in files]
-        _compile(modules, folder, tell)
-        theorems = _theorems(modules, folder)
-        problems = [*_assumed(modules, folder), *_foreign(theorems)]
+        _compile(modules, folder, tell, limit)
+        theorems = _theorems(modules, folder, limit)
+        problems = [*_assumed(modules, folder, limit), *_foreign(theorems)]
     except BuildFailed as failure:
         problems = [str(failure)]
     record = Record(
@@ -107,23 +113,48 @@ def _copy(files: Sequence[Path], folder: Path) -> None:
             target.write_bytes(content)
 
 
-def _run(command: Sequence[str], folder: Path) -> str:
-    """Output of a program, its errors included; raises what it says if it fails."""
-    try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=TIME_LIMIT,
-            check=False,
+def _run(
+    command: Sequence[str],
+    folder: Path,
+    limit: float,
+    tell: Callable[[str], None] = lambda line: None,
+) -> str:
+    """Output of a program, its errors included; raises what it says if it fails, and ends it with
+    all that it started when it takes longer than ``limit`` seconds."""
+    said = []
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        late = threading.Event()
+        watch = threading.Timer(limit, _end, (process.pid, late))
+        watch.start()
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                said.append(line)
+                tell(line.rstrip())
+        except KeyboardInterrupt:
+            _end(process.pid, late)
+            raise
+        finally:
+            watch.cancel()
+    if late.is_set():
+        raise BuildFailed(
+            f"{command[0]} did not end within {limit:g} s; its last word: {said[-1:]}"
         )
-    except subprocess.TimeoutExpired as late:
-        raise BuildFailed(f"{command[0]} did not end within {TIME_LIMIT} s") from late
-    if done.returncode:
-        raise BuildFailed(_complaint(command[0], done.stdout))
-    return done.stdout
+    if process.returncode:
+        raise BuildFailed(_complaint(command[0], "".join(said)))
+    return "".join(said)
+
+
+def _end(group: int, late: threading.Event) -> None:
+    late.set()
+    os.killpg(group, signal.SIGKILL)
 
 
 def _complaint(program: str, output: str) -> str:
@@ -135,25 +166,14 @@ def _complaint(program: str, output: str) -> str:
     return f"{program} failed: {said or 'without a word'}{remedy}"
 
 
-def _compile(modules: Sequence[str], folder: Path, tell: Callable[[str], None]) -> None:
+def _compile(
+    modules: Sequence[str], folder: Path, tell: Callable[[str], None], limit: float
+) -> None:
     sources = [f"{module}.v" for module in modules]
-    _run(["coq_makefile", "-f", "_CoqProject", *sources, "-o", "CoqMakefile"], folder)
+    _run(["coq_makefile", "-f", "_CoqProject", *sources, "-o", "CoqMakefile"], folder, limit)
     # make's own variables (its job server, -n, ...) must not reach into this make.
     command = ["env", "-u", "MAKEFLAGS", "-u", "MFLAGS", "-u", "MAKELEVEL", "make"]
-    said = []
-    with subprocess.Popen(
-        [*command, "-f", "CoqMakefile", f"-j{JOBS}"],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            said.append(line)
-            tell(line.rstrip())
-    if process.returncode:
-        raise BuildFailed(_complaint("coqc", "".join(said)))
+    _run([*command, "-f", "CoqMakefile", f"-j{JOBS}"], folder, limit, tell)
 
 
 def _library(folder: Path) -> tuple[list[str], str]:
@@ -165,11 +185,11 @@ def _library(folder: Path) -> tuple[list[str], str]:
     raise BuildFailed("_CoqProject does not name the library: give it a line '-Q . Name'")
 
 
-def _assumed(modules: Sequence[str], folder: Path) -> Iterator[str]:
+def _assumed(modules: Sequence[str], folder: Path, limit: float) -> Iterator[str]:
     """What our files assume without proof, according to the independent checker."""
     path, library = _library(folder)
     names = [word for module in modules for word in ("-norec", f"{library}.{module}")]
-    summary = _run(["coqchk", "-o", "-silent", *path, *names], folder)
+    summary = _run(["coqchk", "-o", "-silent", *path, *names], folder, limit)
     if "CONTEXT SUMMARY" not in summary:
         yield "coqchk gave no summary of what is assumed"
     heading = ""
@@ -180,7 +200,7 @@ def _assumed(modules: Sequence[str], folder: Path) -> Iterator[str]:
             yield f"{line.strip().removeprefix(f'{library}.')} is assumed without proof ({heading})"
 
 
-def _theorems(modules: Sequence[str], folder: Path) -> dict[str, Theorem]:
+def _theorems(modules: Sequence[str], folder: Path, limit: float) -> dict[str, Theorem]:
     """Every theorem with its statement and its axioms."""
     path, library = _library(folder)
     names = [name for module in modules for name in _proved(module, folder)]
@@ -192,12 +212,14 @@ def _theorems(modules: Sequence[str], folder: Path) -> dict[str, Theorem]:
         "From mathcomp Require Import all_ssreflect all_algebra.",
         "Import GRing.Theory Num.Theory.",
         "Open Scope ring_scope.",
+        "From Coq Require Import Rdefinitions.",
+        "Unset Printing Implicit Defensive.",
         *(line for name in names for line in _marked(name, f"Check @{library}.{name}.")),
     ]
     audit = folder / "audit"
     audit.mkdir(exist_ok=True)
     (audit / "Audit.v").write_text("\n".join(script) + "\n", encoding="utf-8")
-    output = _run(["coqc", "-q", "-w", "none", *path, "audit/Audit.v"], folder)
+    output = _run(["coqc", "-q", "-w", "none", *path, "audit/Audit.v"], folder, limit)
     parts = re.split(r"^=== (\S+)\n", output, flags=re.MULTILINE)[1:]
     said = list(zip(parts[::2], parts[1::2], strict=True))
     if [name for name, _ in said] != names * 2:

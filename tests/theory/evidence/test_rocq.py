@@ -170,6 +170,14 @@ def test_bad_file_fails(tmp_path: Path, text: str, complaint: str) -> None:
 
 
 @needs_rocq
+def test_proof_that_does_not_end_is_stopped(tmp_path: Path) -> None:
+    endless = "Theorem endless : 0 = 0. Proof. do 1000000000 idtac. reflexivity. Qed."
+    sources = planted(tmp_path / "sources", Endless=endless)
+    record = build(sources, tmp_path / "build", limit=2)
+    assert "did not end within 2 s" in record.problems[0]
+
+
+@needs_rocq
 def test_mended_file_is_rebuilt(tmp_path: Path) -> None:
     sources = planted(tmp_path / "sources", Bad=BAD["axiom"][0])
     assert build(sources, tmp_path / "build").problems
