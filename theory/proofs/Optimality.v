@@ -12,6 +12,8 @@
     - One round of the envelope: for every [K >= 1] and every mass [u > 0] no factor
       [c < 1] will do ([envelope_optimal]).
     - Theorem 2.4 with half of [lam (K-1)] is false ([theorem_2_4_nudged]).
+    - Theorem 2.3 is false from a start other than the reference
+      ([theorem_2_3_needs_its_start]).
     - A set that is not an upper set can lose mass ([dominance_needs_upper_sets]).
     - Curation does not preserve dominance without the likelihood ratio
       ([dominance_not_preserved]).
@@ -159,6 +161,20 @@ exists (two (1 / 10)), (coin (1 / 10)), (1 / 5); split.
 - by vm_compute.
 rewrite mixedS /step /mixed kept_density /density /inverse_total /= /competitor !big_bool.
 by vm_compute.
+Qed.
+
+(** K = 2, lam = 1: started at the lighter point, the loop falls below its reference. *)
+Theorem theorem_2_3_needs_its_start : exists (w pref p0 : bool -> rat) (lam : rat),
+  [/\ positive w, law pref, law p0, 0 < lam &
+    mean (mixed 2 lam w pref p0 1) w < mean pref w].
+Proof.
+exists (two (1 / 2)), (coin (1 / 2)), (coin 0), 1; split.
+- exact: two_positive.
+- exact: coin_law.
+- exact: coin_law.
+- by vm_compute.
+rewrite /mean !big_bool mixedS /step /mixed !kept_density /density /inverse_total /= /competitor.
+by rewrite !big_bool; vm_compute.
 Qed.
 
 Theorem dominance_needs_upper_sets : exists (w p : bool -> rat) (A : pred bool),
