@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from theory.evidence.rocq import (
@@ -121,10 +122,13 @@ def _run(
 ) -> str:
     """Output of a program, its errors included; raises what it says if it fails, and ends it with
     all that it started when it takes longer than ``limit`` seconds."""
-    said = []
+    said: list[str] = []
+    # What an outer make tells its children (its job server, -n, ...) must not reach into ours.
+    outer = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
     with subprocess.Popen(
         command,
         cwd=folder,
+        env={name: value for name, value in os.environ.items() if name not in outer},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -138,15 +142,13 @@ def _run(
             for line in process.stdout:
                 said.append(line)
                 tell(line.rstrip())
-        except KeyboardInterrupt:
+        except BaseException:
             _end(process.pid, late)
             raise
         finally:
             watch.cancel()
     if late.is_set():
-        raise BuildFailed(
-            f"{command[0]} did not end within {limit:g} s; its last word: {said[-1:]}"
-        )
+        raise BuildFailed(f"{command[0]} did not end within {limit:g} s: {''.join(said[-1:])}")
     if process.returncode:
         raise BuildFailed(_complaint(command[0], "".join(said)))
     return "".join(said)
@@ -154,7 +156,8 @@ def _run(
 
 def _end(group: int, late: threading.Event) -> None:
     late.set()
-    os.killpg(group, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def _complaint(program: str, output: str) -> str:
@@ -171,9 +174,7 @@ def _compile(
 ) -> None:
     sources = [f"{module}.v" for module in modules]
     _run(["coq_makefile", "-f", "_CoqProject", *sources, "-o", "CoqMakefile"], folder, limit)
-    # make's own variables (its job server, -n, ...) must not reach into this make.
-    command = ["env", "-u", "MAKEFLAGS", "-u", "MFLAGS", "-u", "MAKELEVEL", "make"]
-    _run([*command, "-f", "CoqMakefile", f"-j{JOBS}"], folder, limit, tell)
+    _run(["make", "-f", "CoqMakefile", f"-j{JOBS}"], folder, limit, tell)
 
 
 def _library(folder: Path) -> tuple[list[str], str]:
