@@ -64,6 +64,21 @@ def test_two_candidates_by_plain_double_sums() -> None:
     assert top == pytest.approx((1 + lam) / lam, rel=2e-6, abs=0)
 
 
+def test_three_candidates_by_plain_triple_sums() -> None:
+    n = 80
+    w = (np.arange(n) + 0.5) / n
+    reference, pairs = 2 * (1 - w) / n, w[:, None] + w[None, :]
+    share = w[:, None, None] / (w[:, None, None] + pairs)
+    p = reference
+    for _ in range(60):
+        top = np.einsum("i,j,ij->", p, p, 1 / (1 + pairs))
+        masses = reference / (1 - np.einsum("i,j,kij->k", p, p, share, optimize=True) / top)
+        p = masses / masses.sum()
+    # O(1/n^2) again.
+    expected = critical_ratio(linear, 3).ratio
+    assert masses.sum() - 1 == pytest.approx(expected, rel=1e-4, abs=0)
+
+
 def mass_of_a_tiny_top(lam: float, K: int) -> float:
     """Where the loop takes a top atom of mass 1e-9 above the linear density."""
     n = 200

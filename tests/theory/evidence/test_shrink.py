@@ -20,7 +20,12 @@ from theory.evidence.sides import Sides
 from theory.evidence.verdict import Status
 
 PURE = Family(candidates=(2, 3, 8, math.inf))
-MIXED = Family(candidates=(2, 3), load=(Fraction(1, 10), Fraction(10)), free_start=True)
+MIXED = Family(
+    candidates=(2, 3),
+    load=(Fraction(1, 10), Fraction(10)),
+    free_start=True,
+    only_real_data=False,
+)
 two_percent_more = partial(lemma_2_2.sides, constant=Fraction(51, 50))
 
 
@@ -50,7 +55,8 @@ def test_starts_and_ratios_shrink_within_the_family() -> None:
     assert MIXED.objection(smallest) == ""
     assert verdict.status is Status.FAILS
     assert smallest == Instance.of([1, 1], [1, 2], K=2, lam=smallest.lam, steps=1, initial=[0, 1])
-    assert smallest.lam <= 1
+    # λ = 0 would be smaller still, but lies outside.
+    assert Fraction(1, 10) <= smallest.lam <= 1
 
 
 def test_weights_far_apart_shrink_by_their_ratios() -> None:
@@ -58,6 +64,17 @@ def test_weights_far_apart_shrink_by_their_ratios() -> None:
     smallest, _ = shrink(narrow, PURE, hit)
     assert smallest.weights in ((1, 10**6 + 1), (10**6 + 1, 1))
     assert smallest.probabilities == (Fraction(1, 2), Fraction(1, 2))
+
+
+def test_failing_in_float64_alone_is_no_reason_to_accept() -> None:
+    def sides(run: Run) -> Iterator[Sides]:
+        one, huge = run.number(1), run.number(10**17)
+        yield Sides.at_least("lost in rounding", 0, (huge + one) - huge, one)
+        yield from narrow(run)
+
+    smallest, verdict = shrink(sides, PURE, Instance.of([1, 1], [1, 10**7], K=2, steps=0))
+    assert smallest.weights in ((1, 10**6 + 1), (10**6 + 1, 1))
+    assert verdict.status is Status.FAILS
 
 
 def test_no_time_leaves_the_counterexample_as_it_was() -> None:
