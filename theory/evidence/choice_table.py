@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 # make readable counterexamples, the rest anywhere, extremes and descents included.
 DEFAULT_RUNS = 600
 FEW_ATOMS = (2, 3)
+# As many times more for what stands without an argument.
+STUBBORN = 5
 # Runs in search of a part not seen so far, once all that were seen are refuted.
 SCOUTS = 60
 ITSELF = "the theorem itself, see verify"
@@ -129,8 +131,9 @@ def table(
     curations
         Columns.
     runs
-        Loops evaluated in float64 in each cell before what is left has survived. The states depend
-        on this and the seed alone, unless the time runs out.
+        Loops evaluated in float64 in each cell before what is left has survived, ``STUBBORN`` times
+        more for parts that no argument proves. The states depend on this and the seed alone, unless
+        the time runs out.
     seed
         Of every random choice, together with the names of the claim and the model.
     seconds
@@ -160,13 +163,17 @@ def cell(
     if family is None:
         return Cell(claim.id, curation.name, (), 0, 0.0)
     key = [seed, zlib.crc32(claim.id.encode()), zlib.crc32(curation.name.encode())]
+    reasons = _reasons(claim, curation)
+
+    def reason_for(part: str) -> str:
+        return reasons.get(part, reasons.get("", ""))
+
     attack = _Attack(claim.sides, family, np.random.default_rng(key), runs, began + seconds)
     with threadpool_limits(1):
-        refuted = dict(attack.refutations())
-    reasons = _reasons(claim, curation)
+        refuted = dict(attack.refutations(reason_for))
     parts = []
     for name in sorted(attack.parts):
-        reason = reasons.get(name, reasons.get("", ""))
+        reason = reason_for(name)
         found = refuted.get(name)
         if found is not None:
             parts.append(Part(name, State.REFUTED, reason, found.instance, found.verdict))
@@ -219,11 +226,17 @@ class _Attack:
         self.evaluated = 0
         self.parts: set[str] = set()
 
-    def refutations(self) -> Iterator[tuple[str, search.Refutation]]:
-        """A confirmed counterexample for each part that has one within reach."""
+    def refutations(
+        self, reason_for: Callable[[str], str]
+    ) -> Iterator[tuple[str, search.Refutation]]:
+        """A confirmed counterexample for each part that has one within reach; those without a
+        reason to stand are searched for longer."""
         fallen: set[str] = set()
         while True:
             found = self._search(fallen)
+            reasoned = {part for part in self.parts if reason_for(part)}
+            if found is None and self.parts - fallen - reasoned:
+                found = self._look(self.family, fallen | reasoned, STUBBORN * self.runs)
             if found is None:
                 return
             failed = {c.part for c in found.verdict.comparisons if c.status is Status.FAILS}

@@ -149,14 +149,20 @@ class CuratedFamily(Family):
         return replace(point, choice=self.curation.draw(rng, len(point.rewards), point.K))
 
     def extremes(self) -> tuple[Instance, ...]:
-        """Those of the family; equal weights, between which only a model's table selects; and
-        nearly all mass at the top, where only what goes against the reward moves any. Each under a
-        model drawn for it, the same in every call."""
+        """Those of the family; equal weights, between which only a model's table selects; nearly
+        all mass at the top, where only what goes against the reward moves any; and nearly all at
+        the bottom, below levels of little mass. Each under a model drawn for it, the same in every
+        call."""
         extremes = super().extremes()
         if self.curation.draw is None:
             return extremes
         rng = np.random.default_rng(0)
-        shapes = (([1, 1], [1, 1]), ([1, 2, 3], [1, 1, 1]), ([1, 100], [1, 1000]))
+        shapes = (
+            ([1, 1], [1, 1]),
+            ([1, 2, 3], [1, 1, 1]),
+            ([1, 100], [1, 1000]),
+            ([1000, 1, 1, 1], [1, 2, 10, 100]),
+        )
         more = tuple(
             Instance.of(masses, weights, K=K, lam=lam, steps=self.steps)
             for K, lam in self.settings()

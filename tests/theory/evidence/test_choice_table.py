@@ -217,8 +217,9 @@ def test_unproved_parts_that_no_search_refutes_have_survived() -> None:
 
     found = cell(replace(claims["lemma-2.2"], sides=never_false), BY_NAME["noisy"], RUNS)
     assert found.state is State.SURVIVED
-    assert found.runs == RUNS
-    assert f"survived {RUNS} runs" in "\n".join(details([found]))
+    # What no argument proves is searched for longer.
+    assert found.runs == RUNS * (1 + choice_table.STUBBORN)
+    assert f"survived {found.runs} runs" in "\n".join(details([found]))
 
 
 # Arguments.
