@@ -46,6 +46,8 @@ def test_settled_is_where_the_recursion_goes() -> None:
     for floor in (derived.floor_by_pairs(), derived.floor_by_mixture()):
         limit = value(derived.settled(floor), lam, variance, c)
         path = [value(derived.excess(floor, t), lam, variance, c) for t in (1, 2, 3, 4)]
+        # The first round is s c V, whatever the floor.
+        assert path[0] == Fraction(2, 3) * variance * c
         gaps = [x - limit for x in path]
         assert all(gap >= 0 for gap in gaps)
         # Each round multiplies the gap by λ/(1+λ).
