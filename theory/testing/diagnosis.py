@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize_scalar
-from scipy.special import softmax
+from scipy.special import log_ndtr, softmax
 
 from theory.testing.multinomial import multinomial_pvalue
 
@@ -24,6 +24,7 @@ Counts = NDArray[np.int64]
 PLAUSIBLE = 1e-3
 # Beyond this factor on the rewards a choice is, for any number of groups, always the largest.
 STEEPEST = 500.0
+UNEXPLAINED = "no single fault on the list explains the frequencies"
 
 
 def temperature(patterns: FloatArray, counts: Counts) -> tuple[float, float]:
@@ -59,15 +60,17 @@ def temperature(patterns: FloatArray, counts: Counts) -> tuple[float, float]:
     return beta, float(1 / math.sqrt(totals @ spread))
 
 
-def explain(patterns: FloatArray, counts: Counts) -> str:
+def explain(patterns: FloatArray, counts: Counts, asked: FloatArray | None = None) -> str:
     """The suspect that fits, as half a sentence: a fixed one before those with a fitted parameter,
-    and the best of these."""
+    and the best of these; ``asked`` is the law that should hold, where it is not Luce's."""
     for suspects in (_fixed(patterns, counts), _fitted(patterns, counts)):
         trials = [(multinomial_pvalue(counts, law), sentence) for law, sentence in suspects]
         pvalue, sentence = max(trials, key=lambda trial: trial[0])
         if pvalue > PLAUSIBLE:
             return sentence
-    return "no single fault on the list explains the frequencies: " + _largest_gap(patterns, counts)
+    return f"{UNEXPLAINED}: " + _largest_gap(
+        patterns, counts, softmax(patterns, axis=1) if asked is None else asked
+    )
 
 
 def _fixed(patterns: FloatArray, counts: Counts) -> Iterator[tuple[FloatArray, str]]:
@@ -81,10 +84,26 @@ def _fixed(patterns: FloatArray, counts: Counts) -> Iterator[tuple[FloatArray, s
         "the groups, or none is made",
     )
     yield np.full_like(right, 1 / K), "the choice ignores the rewards: every candidate is equal"
-    for first in range(1, K):
-        law = np.zeros_like(right)
-        law[:, :first] = softmax(patterns[:, :first], axis=1)
-        yield law, f"only the first {first} of the {K} candidates are ever kept"
+    used = counts.any(axis=0)
+    if not used.all():
+        law = np.where(used, right, 0.0)
+        places = np.flatnonzero(used)
+        some = f"the first {len(places)}" if places[-1] < len(places) else f"{len(places)}"
+        yield (
+            law / law.sum(axis=1, keepdims=True),
+            f"only {some} of the {K} candidates are ever kept",
+        )
+    totals = counts.sum(axis=1)
+    columns = np.exp(patterns) / (totals @ np.exp(patterns))
+    yield (
+        columns / columns.sum(axis=1, keepdims=True),
+        "the softmax runs over the groups (axis 0), not over the candidates of each group",
+    )
+    yield (
+        np.tile(totals @ right / totals.sum(), (len(right), 1)),
+        "the choices follow the rewards of other groups: groups and rewards are out of step",
+    )
+    yield _normal_noise(patterns), "the noise on the rewards is normal, not Gumbel"
     for order, name in ((slice(None), "ascending"), (slice(None, None, -1), "descending")):
         yield (
             np.sort(right, axis=1)[:, order],
@@ -109,10 +128,16 @@ def _fixed(patterns: FloatArray, counts: Counts) -> Iterator[tuple[FloatArray, s
 
 def _fitted(patterns: FloatArray, counts: Counts) -> Iterator[tuple[FloatArray, str]]:
     right = softmax(patterns, axis=1)
-    epsilon = _noise(right, counts)
+    epsilon = _share(right, np.full_like(right, 1 / right.shape[1]), counts)
     yield (
         (1 - epsilon) * right + epsilon / patterns.shape[1],
         f"a share of about {epsilon:.2g} of the choices ignores the rewards (noise)",
+    )
+    best = np.array([_even(row == row.max()) for row in patterns])
+    greedy = _share(right, best, counts)
+    yield (
+        (1 - greedy) * right + greedy * best,
+        f"a share of about {greedy:.2g} of the choices takes the largest reward outright",
     )
     beta, error = temperature(patterns, counts)
     if math.isfinite(beta):
@@ -161,17 +186,28 @@ def _ties_once(
     return law
 
 
-def _noise(right: FloatArray, counts: Counts) -> float:
-    K = right.shape[1]
+def _share(right: FloatArray, other: FloatArray, counts: Counts) -> float:
+    """Likeliest share of the other law in a mixture of the two."""
 
-    def loss(epsilon: float) -> float:
-        return -float((counts * np.log((1 - epsilon) * right + epsilon / K)).sum())
+    def loss(share: float) -> float:
+        return -float((counts * np.log((1 - share) * right + share * other)).sum())
 
     return float(minimize_scalar(loss, bounds=(1e-6, 1 - 1e-6), method="bounded").x)
 
 
-def _largest_gap(patterns: FloatArray, counts: Counts) -> str:
-    right = softmax(patterns, axis=1)
+def _normal_noise(patterns: FloatArray) -> FloatArray:
+    """Chance that each is the largest after standard normal noise, on a grid in the largest."""
+    places = np.linspace(-8.0, 12.0, 401)
+    law = np.empty_like(patterns)
+    for row, rewards in zip(law, patterns, strict=True):
+        u = places[:, None] - rewards
+        # Trapezoidal sums of a smooth function that vanishes at both ends are exact to rounding.
+        below = log_ndtr(u)
+        row[:] = np.exp(below.sum(axis=1, keepdims=True) - below - u**2 / 2).sum(axis=0)
+    return law / law.sum(axis=1, keepdims=True)
+
+
+def _largest_gap(patterns: FloatArray, counts: Counts, right: FloatArray) -> str:
     totals = counts.sum(axis=1, keepdims=True)
     size = np.sqrt(np.maximum(totals * right * (1 - right), 1e-300))
     row, place = np.unravel_index(np.argmax(np.abs(counts - totals * right) / size), right.shape)

@@ -1,9 +1,9 @@
 r"""Does a generator keep its promises? Seeds, state, shapes, copies, and the law that it learnt.
 
 The law is compared on cells, since any two laws can be told apart on cells of their own: the space
-is cut at medians of half of the held-out data into cells of about equal mass, and the other half is
-counted there together with fresh samples. With m and n points and c cells the total variation
-between the two counts exceeds that between the laws by more than
+is cut at medians of half of the held-out data, put in random order, into cells of about equal mass,
+and the other half is counted there together with fresh samples. With m and n points and c cells the
+total variation between the two counts exceeds that between the laws by more than
 
 .. math:: \tfrac12\sqrt{c\,(1/m + 1/n)} + \sqrt{\log(1/\alpha)\,(1/m + 1/n)/2}
 
@@ -20,12 +20,22 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import hypergeom
 
-from theory.testing.report import Conformance, Finding, check_false_alarm
+from theory.testing.report import (
+    Conformance,
+    Finding,
+    Misbehaved,
+    as_array,
+    called,
+    check_callable,
+    check_false_alarm,
+)
 
 FloatArray = NDArray[np.float64]
 
 CELLS = 16
+METHODS = ("fit", "sample", "state", "load")
 
 
 class Generator(Protocol):
@@ -67,7 +77,9 @@ def check_generator(
         Total variation on the cells that the fit may have, between 0 (the perfect fit that the
         theorems assume) and 1.
     copies
-        Whether samples may be exact copies of the training data.
+        Whether samples may be copies of the training data, exact or to the precision of the type
+        of the samples. Where held-out data repeat training data too, as rounded data do, samples
+        may do so as often.
     samples
         Samples drawn for the law.
     false_alarm
@@ -80,8 +92,30 @@ def check_generator(
     ValueError
         For data that are not (n, d) and (m, d) arrays of finite numbers, too few held-out rows, or
         numbers out of range.
+    TypeError
+        For a ``make`` that cannot be called.
+
+    Examples
+    --------
+    >>> class Gaussian:
+    ...     def fit(self, data, rng):
+    ...         self.mean = data.mean(axis=0)
+    ...     def sample(self, n, rng):
+    ...         return self.mean + rng.normal(size=(n, len(self.mean)))
+    ...     def state(self):
+    ...         return self.mean.copy()
+    ...     def load(self, state):
+    ...         self.mean = state
+    >>> rng = np.random.default_rng(0)
+    >>> data, held_out = rng.normal(size=(5000, 2)), rng.normal(size=(5000, 2))
+    >>> check_generator(Gaussian, data, held_out).passed
+    True
     """
     check_false_alarm(false_alarm)
+    check_callable(make, "make")
+    data, held_out = np.asarray(data, dtype=np.float64), np.asarray(held_out, dtype=np.float64)
+    if samples < 100:
+        raise ValueError(f"samples = {samples} decides nothing: give at least 100.")
     if not 0 <= fit_error < 1:
         raise ValueError(f"fit_error = {fit_error} is not a total variation in [0, 1).")
     if data.ndim != 2 or held_out.ndim != 2 or data.shape[1] != held_out.shape[1]:
@@ -92,13 +126,24 @@ def check_generator(
         raise ValueError(f"{len(held_out)} held-out rows are too few: give at least {4 * CELLS}.")
     if not (np.isfinite(data).all() and np.isfinite(held_out).all()):
         raise ValueError("data or held_out contain numbers that are not finite.")
-    check = _Check(make, data, held_out, fit_error, copies, samples, false_alarm, seed)
+    if len(data) == 0:
+        raise ValueError("data have no rows to fit to.")
+    # Held-out rows may come sorted; either half must be a sample of their law.
+    held_out = np.random.default_rng([seed, 5]).permutation(held_out)
+    half = len(held_out) // 2
+    cells = _cells(held_out[:half])
+    check = _Check(
+        make, data, held_out[half:], cells, fit_error, copies, samples, false_alarm, seed
+    )
     findings: list[Finding] = []
-    for finding in check.findings():
-        findings.append(finding)
-        if not finding.passed and finding.check == "shape":
-            break
-    return Conformance(f"generator {type(make()).__name__}", tuple(findings), false_alarm)
+    try:
+        for finding in check.findings():
+            findings.append(finding)
+            if not finding.passed and finding.check == "shape":
+                break
+    except Misbehaved as fault:
+        findings.append(Finding("runs", False, str(fault)))
+    return Conformance(f"generator {getattr(make, '__name__', make)}", tuple(findings), false_alarm)
 
 
 @dataclass(frozen=True)
@@ -106,35 +151,41 @@ class _Check:
     make: Callable[[], Generator]
     data: FloatArray
     held_out: FloatArray
+    cells: Callable[[FloatArray], NDArray[np.int64]]
     fit_error: float
     copies: bool
     samples: int
     false_alarm: float
     seed: int
 
-    def fitted(self) -> Generator:
-        model = self.make()
-        model.fit(self.data.copy(), self.rng(0))
+    def fitted(self, data: FloatArray) -> Generator:
+        model: Generator = called(self.make)
+        called(model.fit, data, self.rng(0))
         return model
+
+    def sampled(self, model: Generator, n: int, stream: int) -> NDArray[Any]:
+        return as_array(called(model.sample, n, self.rng(stream)))
 
     def rng(self, stream: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, stream])
 
     def findings(self) -> Iterator[Finding]:
+        missing = [name for name in METHODS if not callable(getattr(called(self.make), name, None))]
+        if missing:
+            raise Misbehaved(f"what make returns has no method {', '.join(missing)}")
         given = self.data.copy()
-        model = self.make()
-        model.fit(given, self.rng(0))
+        model = self.fitted(given)
         untouched = bool((given == self.data).all())
         yield Finding("data untouched", untouched, "kept" if untouched else "fit changed its data")
         yield self._shape(model)
-        drawn = np.asarray(model.sample(200, self.rng(1)))
+        drawn = self.sampled(model, 200, 1)
         yield self._equal(
             "same seed, same samples",
             drawn,
-            model.sample(200, self.rng(1)),
+            self.sampled(model, 200, 1),
             "sampling uses randomness of its own, or changes the model",
         )
-        fresh = not np.array_equal(drawn, np.asarray(model.sample(200, self.rng(2))))
+        fresh = not np.array_equal(drawn, self.sampled(model, 200, 2))
         yield Finding(
             "other seed, other samples",
             fresh,
@@ -143,27 +194,31 @@ class _Check:
         yield self._equal(
             "same seed, same fit",
             drawn,
-            self.fitted().sample(200, self.rng(1)),
+            self.sampled(self.fitted(self.data.copy()), 200, 1),
             "fitting uses randomness of its own",
         )
-        state = model.state()
-        other = self.make()
+        large = self.sampled(model, self.samples, 4)
+        state = called(model.state)
+        other: Generator = called(self.make)
         # Fitting the original to other data must not reach into the state it gave away.
-        model.fit(self.data[::2] + 1.0, self.rng(3))
-        other.load(state)
+        called(model.fit, self.data[::2] + 1.0, self.rng(3))
+        called(other.load, state)
         yield self._equal(
             "state restored",
             drawn,
-            other.sample(200, self.rng(1)),
+            self.sampled(other, 200, 1),
             "the restored generator draws other samples",
         )
-        large = np.asarray(other.sample(self.samples, self.rng(4)), dtype=np.float64)
+        if large.shape != (self.samples, self.data.shape[1]) or not np.isfinite(large).all():
+            message = f"{self.samples} samples have shape {large.shape} or are not finite"
+            yield Finding("shape", False, message)
+            return
         yield self._copied(large)
-        yield self._law(large)
+        yield self._law(large.astype(np.float64))
 
     def _shape(self, model: Generator) -> Finding:
         for n in (1, 7, 200):
-            drawn = np.asarray(model.sample(n, self.rng(1)))
+            drawn = self.sampled(model, n, 1)
             right = (n, self.data.shape[1])
             if drawn.shape != right:
                 return Finding("shape", False, f"{n} samples have shape {drawn.shape}, not {right}")
@@ -175,23 +230,42 @@ class _Check:
         same = np.array_equal(one, np.asarray(two))
         return Finding(name, same, "identical" if same else otherwise)
 
-    def _copied(self, drawn: FloatArray) -> Finding:
-        known = {row.tobytes() for row in self.data.astype(np.float64)}
-        count = sum(row.tobytes() in known for row in drawn)
+    def _copied(self, drawn: NDArray[Any]) -> Finding:
+        """Samples that equal a training row, against held-out rows that do.
+
+        Both are compared in the type of the samples: a network's float32 tells apart less than the
+        data's float64. A generator that does not copy meets training rows as often as held-out
+        data do; where these never do, in float64, it does not either.
+        """
+        kind = drawn.dtype if drawn.dtype.kind == "f" else np.dtype(np.float64)
+        known = {row.tobytes() for row in self.data.astype(kind)}
+        count, usual = (
+            sum(row.tobytes() in known for row in rows.astype(kind))
+            for rows in (drawn, self.held_out)
+        )
+        chance = 0.0
+        if count and (usual or kind != np.float64):
+            # Given the sum, the copies among the samples are hypergeometric.
+            both = len(drawn) + len(self.held_out)
+            chance = float(hypergeom.sf(count - 1, both, count + usual, len(drawn)))
         return Finding(
             "new samples",
-            self.copies or count == 0,
-            f"{count} of {len(drawn)} are copies of training rows",
+            self.copies or count == 0 or chance > self.level,
+            f"{count} of {len(drawn)} are copies of training rows, {usual} of "
+            f"{len(self.held_out)} held-out rows are",
         )
 
+    @property
+    def level(self) -> float:
+        """Of each of two statistical tests."""
+        return self.false_alarm / 2
+
     def _law(self, drawn: FloatArray) -> Finding:
-        half = len(self.held_out) // 2
-        cells = _cells(self.held_out[:half])
-        real, synthetic = cells(self.held_out[half:]), cells(drawn)
+        real, synthetic = self.cells(self.held_out), self.cells(drawn)
         distance = 0.5 * float(np.abs(real / real.sum() - synthetic / synthetic.sum()).sum())
         inverse = 1 / real.sum() + 1 / synthetic.sum()
         noise = 0.5 * math.sqrt(CELLS * inverse)
-        noise += math.sqrt(math.log(1 / self.false_alarm) * inverse / 2)
+        noise += math.sqrt(math.log(1 / self.level) * inverse / 2)
         return Finding(
             "law",
             distance <= self.fit_error + noise,

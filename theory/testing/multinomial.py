@@ -34,11 +34,17 @@ def multinomial_pvalue(counts: NDArray[np.int64], probabilities: FloatArray) -> 
     probabilities = np.atleast_2d(np.asarray(probabilities, dtype=np.float64))
     if ((counts > 0) & (probabilities == 0)).any():
         return 0.0
+    # From the least probable cell on, the probability left is a sum of larger ones: a cell of 1e-20
+    # does not vanish in the rounding beside one of 1.
+    order = np.argsort(probabilities, axis=1, kind="stable")
+    counts = np.take_along_axis(counts, order, axis=1)
+    probabilities = np.take_along_axis(probabilities, order, axis=1)
     trials = np.cumsum(counts[:, ::-1], axis=1)[:, ::-1]
     rest = np.cumsum(probabilities[:, ::-1], axis=1)[:, ::-1]
-    # The last cell is what the others leave, and a link without trials or without alternative
-    # says nothing.
-    links = (trials > 0) & (probabilities > 0) & (probabilities < rest)
+    # The last cell is what the others leave. A link that happens to have no trials counts too, with
+    # p-value 1: were it left out, the number of links would depend on the counts and the combined
+    # p-value would be too small.
+    links = (probabilities > 0) & (probabilities < rest)
     links[:, -1] = False
     share = probabilities[links] / rest[links]
     seen, n = counts[links], trials[links]

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import operator
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Candidates of one check: a few copies of 400 MB.
+MOST_CANDIDATES = 5e7
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,81 @@ class Conformance:
         """Raise ``AssertionError`` with the whole report unless every property holds."""
         if not self.passed:
             raise AssertionError(str(self))
+
+
+class Misbehaved(Exception):
+    """The code under test raised, or returned what cannot be read; the message says which."""
+
+
+def called(function: Callable[..., Any], *arguments: Any) -> Any:
+    """The function's result.
+
+    Raises
+    ------
+    Misbehaved
+        When it raises: the error and the line that it comes from.
+    """
+    try:
+        return function(*arguments)
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{PurePath(frame.filename).name}:{frame.lineno}"
+        raise Misbehaved(f"raised {type(error).__name__}: {error} ({place})") from error
+
+
+def as_array(value: Any) -> NDArray[Any]:
+    """What was returned, as an array.
+
+    Raises
+    ------
+    Misbehaved
+        When it is none: nothing, or rows of unequal length.
+    """
+    if value is None:
+        raise Misbehaved("returned None: a return statement may be missing")
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise Misbehaved(f"returned a {type(value).__name__} that is no array: {error}") from error
+    if array.dtype.kind not in "biuf":
+        raise Misbehaved(f"returned a {type(value).__name__} that is no array of numbers")
+    return array
+
+
+def check_callable(function: Any, what: str) -> None:
+    """Refuse what cannot be called.
+
+    Raises
+    ------
+    TypeError
+        Saying what should be a function.
+    """
+    if not callable(function):
+        raise TypeError(f"{what} is {function!r}, not a function: give the function itself.")
+
+
+def check_size(groups: Any, K: float, least: int = 100) -> None:
+    """Refuse numbers of groups that decide nothing or do not fit in memory.
+
+    Raises
+    ------
+    ValueError
+        When K is infinite, or groups is no whole number of at least ``least``, or there would be
+        too many candidates.
+    """
+    if K == math.inf:
+        raise ValueError("K = inf has no groups to sample: give a whole number of candidates.")
+    try:
+        groups = operator.index(groups)
+    except TypeError:
+        raise ValueError(f"groups = {groups!r} is not a whole number.") from None
+    if groups < least:
+        raise ValueError(f"groups = {groups} decides nothing: give at least {least}.")
+    if groups * K > MOST_CANDIDATES:
+        raise ValueError(
+            f"groups * K = {groups * K:.0f} candidates do not fit in memory: give fewer groups, "
+            f"at most {int(MOST_CANDIDATES / K)}."
+        )
 
 
 def check_false_alarm(false_alarm: float) -> float:

@@ -181,7 +181,7 @@ def test_the_rate_of_false_alarms_is_kept() -> None:
     ],
 )
 def test_bad_requests_are_refused(
-    data: FloatArray, held_out: FloatArray, options: dict[str, float], message: str
+    data: FloatArray, held_out: FloatArray, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
         check_generator(Gaussian, data, held_out, **options)

@@ -56,3 +56,15 @@ def test_the_smallest_pvalue_pays_for_being_chosen() -> None:
     assert combined(np.array([1.0, 1.0])) == 1.0
     # No cancellation where the level is far below rounding.
     assert combined(np.array([1e-30, 1.0])) == pytest.approx(2e-30, rel=1e-12)
+
+
+def test_links_without_trials_are_counted() -> None:
+    # The number of p-values must not depend on the counts: two links, though the first takes all.
+    pvalue = multinomial_pvalue(np.array([10, 0, 0]), np.array([0.1, 0.2, 0.7]))
+    assert pvalue == pytest.approx(1 - (1 - 2 * 0.1**10) ** 2, rel=1e-6, abs=0)
+
+
+@pytest.mark.parametrize("law", [[1.0, 1e-20], [1e-20, 1.0]])
+def test_cells_below_rounding_are_not_lost(law: list[float]) -> None:
+    counts = np.array([5, 5])
+    assert multinomial_pvalue(counts, np.array(law)) < 1e-90
