@@ -28,6 +28,9 @@ Remarks
               + \frac{d^4}{m^4 A};
 
     taking expectations and comparing m with :math:`\mu` gives the constants.
+
+    Machine-checked in ``theory/proofs`` are the first two bounds (``Lemma_2_1.density_jensen`` and
+    ``Lemma_2_1.density_limit``); the second order is not.
 """
 
 from __future__ import annotations

@@ -29,6 +29,10 @@ Remarks
 
     and with c the sharp constant of ``theorem-2.4-sharp``, k = K − 1, up to the threshold
     :math:`\frac1K\big((1-\lambda k)\log(1-\lambda k) - k(1+\lambda)\,c + k\lambda\big)`.
+
+    Machine-checked in ``theory/proofs`` are the first bound up to the threshold
+    (``Reverse_constant.sharp_reverse_kl``) and :math:`\log(1+\lambda)` for every λ and finite K
+    (``Logarithms.reverse_kl_bounded``); beyond the threshold and round by round it is not.
 """
 
 from __future__ import annotations
