@@ -72,7 +72,7 @@ def _low_rewards_rare(rung: int, K: int | float, lam: Fraction | float) -> Insta
 
 
 ANY_RATIO = (Fraction(1, 100), Fraction(100))
-MIXED = Family(candidates=(2, 3, 4, 8, math.inf), steps=6, load=ANY_RATIO)
+MIXED = Family(candidates=(2, 3, 4, 8, math.inf), steps=6, load=ANY_RATIO, pure_loop=True)
 
 dominance_with_real_data = Claim(
     id="dominance-mixed",

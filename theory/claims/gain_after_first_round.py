@@ -53,7 +53,7 @@ def _low_rewards_rare(rung: int, K: int | float, lam: Fraction | float) -> Insta
 
 
 ANY_RATIO = (Fraction(1, 100), Fraction(100))
-MIXED = Family(candidates=(2, 3, 4, 8, math.inf), steps=8, load=ANY_RATIO)
+MIXED = Family(candidates=(2, 3, 4, 8, math.inf), steps=8, load=ANY_RATIO, pure_loop=True)
 
 gain_after_first_round = Claim(
     id="gain-after-first-round",

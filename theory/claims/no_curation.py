@@ -48,7 +48,11 @@ def sides(run: Run, nudge: Fraction = Fraction(1), delay: int = 0) -> Iterator[S
 
 
 UNCURATED = Family(
-    candidates=(1,), steps=8, load=(Fraction(1, 100), Fraction(100)), free_start=True
+    candidates=(1,),
+    steps=8,
+    load=(Fraction(1, 100), Fraction(100)),
+    free_start=True,
+    pure_loop=True,
 )
 
 mixing_without_curation = Claim(

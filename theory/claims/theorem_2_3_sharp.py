@@ -52,7 +52,7 @@ def _just_below_the_top(rung: int, K: int | float, lam: Fraction | float) -> Ins
 
 
 ANY_RATIO = (Fraction(1, 100), Fraction(100))
-MIXED = Family(candidates=(2, 3, 4, 8, math.inf), steps=8, load=ANY_RATIO)
+MIXED = Family(candidates=(2, 3, 4, 8, math.inf), steps=8, load=ANY_RATIO, pure_loop=True)
 
 reward_with_real_data = Claim(
     id="theorem-2.3-sharp",

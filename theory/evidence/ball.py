@@ -160,17 +160,27 @@ def check(sides: SidesOf, instance: Instance) -> Verdict:
 def _settle_exactly(
     sides: SidesOf, instance: Instance, comparisons: tuple[Comparison, ...]
 ) -> Verdict:
-    """Replace the parts that balls left open by their exact comparisons, where there are any."""
+    """Replace the parts that balls left open by exact comparisons, where these settle them."""
     exact = {c.part: c for c in rational.check(sides, instance).comparisons}
     settled = tuple(
-        exact.get(comparison.part, comparison)
+        exact[comparison.part]
         if comparison.status is Status.UNDECIDED
+        and _settles(exact.get(comparison.part), comparison)
         else comparison
         for comparison in comparisons
     )
     return Verdict(
         Strength.CERTIFIED, instance, settled, f"{PRECISIONS[-1]} bits, then exact arithmetic"
     )
+
+
+def _settles(exact: Comparison | None, open_one: Comparison) -> bool:
+    """Whether exact arithmetic decides a part: it may end before the last of its comparisons, and
+    what it has not seen may fail."""
+    if exact is None:
+        return False
+    complete = exact.status is Status.HOLDS and exact.moments == open_one.moments
+    return exact.status is Status.FAILS or complete
 
 
 def judge(sides: Sides) -> Comparison:

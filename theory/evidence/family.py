@@ -26,6 +26,9 @@ LOGIT_SPREAD = (-1.0, math.log10(6.0))
 # How far an optimiser may carry rewards and log-masses, in nats.
 REWARD_BOUND, LOGIT_BOUND = 100.0, 30.0
 
+# Share of the draws that are pure loops, where these belong to a family with a load.
+PURE_SHARE = 0.2
+
 # Levels of the instances that imitate best-of-K: a law on n equal atoms falls short of an atomless
 # one by about 1/n^2, here 0.4 %. Where K is large their multisets limit the levels. Levels so far
 # apart are told by their bounds, without listing the multisets.
@@ -89,6 +92,8 @@ class Family:
     single_candidate, only_real_data
         Whether K = 1 and :math:`\lambda = 0` belong to the family besides the candidates and the
         load, as degenerate cases; only a family with a load has the second.
+    pure_loop
+        Whether :math:`\lambda = \infty` belongs to a family with a load, besides the load.
 
     Raises
     ------
@@ -103,6 +108,7 @@ class Family:
     free_start: bool = False
     single_candidate: bool = True
     only_real_data: bool = True
+    pure_loop: bool = False
 
     def __post_init__(self) -> None:
         if not self.atoms or not self.candidates:
@@ -129,12 +135,15 @@ class Family:
             return "p_0 is not p_ref"
         if self.load is None:
             return "" if instance.lam == math.inf else f"λ = {instance.lam} is finite"
-        if self.only_real_data and instance.lam == 0:
+        if (self.only_real_data and instance.lam == 0) or self._pure(instance):
             return ""
         low, high = (self.ratio(load, instance.K) for load in self.load)
         if low <= instance.lam <= high:
             return ""
         return f"λ = {instance.lam} is not between {low} and {high}"
+
+    def _pure(self, instance: Instance) -> bool:
+        return self.pure_loop and instance.lam == math.inf
 
     def draw(self, rng: np.random.Generator) -> Point:
         """A random point, log-scale in everything."""
@@ -144,19 +153,20 @@ class Family:
         logits = 10 ** rng.uniform(*LOGIT_SPREAD) * rng.uniform(-1.0, 0.0, n)
         start = 10 ** rng.uniform(*LOGIT_SPREAD) * rng.uniform(-1.0, 0.0, n)
         low, high = self.log_load_range()
+        pure = self.load is None or (self.pure_loop and rng.random() < PURE_SHARE)
         return Point(
             K=K,
             steps=self.steps,
             rewards=rewards,
             logits=logits,
             start=start if self.free_start else None,
-            log_load=None if self.load is None else float(rng.uniform(low, high)),
+            log_load=None if pure else float(rng.uniform(low, high)),
         )
 
     def point(self, instance: Instance) -> Point:
         """The coordinates of an instance."""
         log_load = None
-        if self.load is not None:
+        if self.load is not None and not self._pure(instance):
             if not 0 < instance.lam < math.inf:
                 raise ValueError(
                     f"λ = {instance.lam} has no place in a family with λ(K−1) between "
@@ -221,6 +231,8 @@ class Family:
             loads = [*dict.fromkeys(self.load)]
             if self.only_real_data:
                 loads.append(Fraction(0))
+            if self.pure_loop:
+                loads.append(None)
         shapes: list[tuple[list[int], list[int], int | float]] = [
             ([1], [1], several),
             ([1, 2, 3], [1, 1, 1], several),
@@ -256,11 +268,14 @@ class Family:
         )
 
     def settings(self) -> list[tuple[int | float, Fraction | float]]:
-        r"""Every K > 1 with the :math:`\lambda` of either end of the load."""
+        r"""Every K > 1 with the :math:`\lambda` of either end of the load, and with
+        :math:`\lambda = \infty` where that belongs to the family."""
         several = [K for K in self.candidates if K > 1]
+        pure = [(K, math.inf) for K in several]
         if self.load is None:
-            return [(K, math.inf) for K in several]
-        return [(K, self.ratio(load, K)) for K in several for load in dict.fromkeys(self.load)]
+            return pure
+        ends = [(K, self.ratio(load, K)) for K in several for load in dict.fromkeys(self.load)]
+        return [*ends, *pure] if self.pure_loop else ends
 
 
 def _extreme_shapes(K: int | float) -> list[tuple[list[int], list[int]]]:

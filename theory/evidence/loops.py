@@ -118,7 +118,9 @@ def _always(instance: Instance) -> bool:
 
 def _grids(family: Family) -> Iterator[Scenario]:
     """Each density at the smallest and largest K of the family, with the ends of its load."""
-    loads: list[Fraction | None] = [None] if family.load is None else list(family.load)
+    loads: list[Fraction | None] = [] if family.load is None else list(family.load)
+    if family.load is None or family.pure_loop:
+        loads.append(None)
     for name, law in GRIDS.items():
         for K in sorted({min(family.candidates), max(family.candidates)}):
             for load in loads:

@@ -8,6 +8,7 @@ import time
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from theory.claims.claim import Claim, FalseTwin
 
 DEFAULT_INSTANCES = 20
+# Parts of the range of λ, in each of which an extremal instance is looked at.
+STRATA = 3
 # Further random cases at each rigorous strength for parts that none has established.
 MORE_INSTANCES = 40
 
@@ -98,7 +101,9 @@ class _Checking:
         wanted = tuple(s for s in claim.advertised if s in strengths)
         self.claim = claim
         self.instances = instances
-        self.rng = np.random.default_rng([seed, zlib.crc32(claim.id.encode())])
+        own = zlib.crc32(claim.id.encode())
+        self.rng = np.random.default_rng([seed, own])
+        self.between = np.random.default_rng([seed, own, 1])
         self.at = ""
         self.found = Findings(wanted)
 
@@ -116,6 +121,7 @@ class _Checking:
             self._settle_parts()
             if claim.extremal is not None and Strength.CERTIFIED in wanted:
                 self._ladders()
+                self._between_the_ladders()
         self._twins()
         self.at = ""
         if Strength.PROVED in wanted:
@@ -171,6 +177,18 @@ class _Checking:
             ladder = Ladder(K, lam, tuple(ratios), objection)
             self.found = replace(self.found, ladders=(*self.found.ladders, ladder))
 
+    def _between_the_ladders(self) -> None:
+        """The last rung at random ratios: a constant can be right at both ends of the load and
+        wrong between them. What lies outside the family, or is too long a computation, as it can
+        be near a threshold, is passed over."""
+        extremal = self.claim.extremal
+        assert extremal is not None
+        for K, lam in settings_between(ladder_settings(self.claim), self.between):
+            self.at = f"the extremal instance at K = {K}, λ = {lam}, rung {extremal.rungs}"
+            instance = extremal.instance(extremal.rungs, K, lam)
+            if not _objection(self.claim, instance):
+                self._check(instance, Strength.CERTIFIED, random=False)
+
     def _twins(self) -> None:
         for twin in self.claim.false_twins:
             self.at = f"false twin {twin.name!r}"
@@ -198,6 +216,23 @@ def ladder_settings(claim: Claim) -> Sequence[Setting]:
     if claim.extremal is None or claim.extremal.settings is None:
         return claim.subject.settings()
     return claim.extremal.settings
+
+
+def settings_between(
+    settings: Sequence[Setting], rng: np.random.Generator, strata: int = STRATA
+) -> Iterator[Setting]:
+    r"""For every K a random :math:`\lambda` in each of equally many parts, on a logarithmic scale,
+    of the range that the settings span."""
+    finite: dict[int | float, list[float]] = {}
+    for K, lam in settings:
+        if 0 < lam < math.inf:
+            finite.setdefault(K, []).append(math.log(lam))
+    for K, logs in finite.items():
+        low, high = min(logs), max(logs)
+        width = (high - low) / strata
+        for stratum in range(strata if high > low else 0):
+            lam = math.exp(low + width * (stratum + rng.random()))
+            yield K, Fraction(f"{lam:.3g}")
 
 
 def _doubt(claim: Claim, twin: FalseTwin, found: Counterexample) -> str:

@@ -89,6 +89,20 @@ def test_a_zero_margin_beyond_exact_arithmetic_stays_undecided() -> None:
     assert rational.check(sides, INSTANCE).status is Status.OUT_OF_REACH
 
 
+@pytest.mark.parametrize(("later", "status"), [(0, Status.UNDECIDED), (-1, Status.FAILS)])
+def test_exact_arithmetic_settles_a_part_only_when_it_has_seen_all_of_it(
+    later: int, status: Status
+) -> None:
+    def sides(run: Run) -> Iterator[Sides]:
+        third = run.number(1) / 3
+        yield Sides.at_least("part", 0, third + third + third, run.number(1))
+        # Exact arithmetic ends here, at a comparison with a margin of 0 or less.
+        e = run.arithmetic.exp(run.number(1))
+        yield Sides.at_least("part", 1, e * (1 / e) + run.number(later), run.number(1))
+
+    assert ball.check(sides, INSTANCE).status is status
+
+
 @EVERY_STRENGTH
 def test_empty_arrays_assert_nothing(check: Check) -> None:
     def sides(run: Run) -> Iterator[Sides]:

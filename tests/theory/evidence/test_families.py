@@ -151,3 +151,19 @@ def test_extremes_have_fewer_levels_where_multisets_are_many() -> None:
     few = replace(SUBCRITICAL, candidates=(8,)).extremes()
     many = replace(SUBCRITICAL, candidates=(2,)).extremes()
     assert max(len(e.weights) for e in few) < max(len(e.weights) for e in many)
+
+
+def test_the_pure_loop_belongs_to_a_family_with_a_load_only_where_it_says_so() -> None:
+    family = replace(SUBCRITICAL, pure_loop=True)
+    loop = Instance.of([1, 2], [1, 2], K=2, initial=[2, 1])
+    assert family.objection(loop) == ""
+    assert SUBCRITICAL.objection(loop) == "λ = inf is not between 1/100 and 1"
+    assert family.rounded(family.point(loop), 3) == loop
+
+    rng = np.random.default_rng(0)
+    drawn = [family.rounded(family.draw(rng), 3) for _ in range(50)]
+    assert 0 < sum(instance.lam == math.inf for instance in drawn) < 25
+    assert all(not family.objection(instance) for instance in (*drawn, *family.corners()))
+    assert any(corner.lam == math.inf for corner in family.corners())
+    assert (4, math.inf) in family.settings()
+    assert all(lam < math.inf for _, lam in SUBCRITICAL.settings())

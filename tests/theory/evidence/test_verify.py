@@ -36,7 +36,7 @@ from theory.evidence.verdict import (
     Strength,
     Verdict,
 )
-from theory.evidence.verify import verify, verify_all
+from theory.evidence.verify import settings_between, verify, verify_all
 
 EXACT, CERTIFIED, NUMERIC = INSTANCE_STRENGTHS
 HOLDS, FAILS, UNDECIDED, OUT_OF_REACH = (
@@ -355,6 +355,38 @@ def test_a_family_without_settings_shows_nothing_tight() -> None:
     assert ladder([0.9, 0.99], ladder_settings=()).problems == (
         "is not shown to be tight: its family has no K > 1, so name the settings",
     )
+
+
+def test_settings_between_fall_in_every_part_of_the_range() -> None:
+    settings: list[Setting] = [
+        (2, Fraction(100)), (2, Fraction(1, 10)), (3, Fraction(1)), (4, 0), (4, math.inf)
+    ]  # fmt: skip
+    between = list(settings_between(settings, np.random.default_rng(0)))
+    assert [K for K, _ in between] == [2, 2, 2]
+    assert [int(math.log10(lam) + 1) for _, lam in between] == [0, 1, 2]
+
+
+def near_the_middle(rung: int, K: int | float, lam: Fraction | float) -> Named:
+    return Named("between" if 1 < lam < 100 else "rung")
+
+
+@pytest.mark.parametrize("outside", [False, True])
+def test_a_bound_must_hold_along_its_extremal_instances_at_any_ratio(outside: bool) -> None:
+    ratios = iter([0.9, 0.99, 0.9, 0.99])
+
+    def shows(case: str, strength: Strength) -> Sequence[Comparison]:
+        if case == "rung":
+            return [comparison(HOLDS, ratio=next(ratios))]
+        return [comparison(FAILS if case == "between" else HOLDS)]
+
+    subject = MadeUp(
+        shows,
+        ladder_settings=((2, Fraction(1)), (2, Fraction(100))),
+        outside=frozenset(["between"] if outside else []),
+    )
+    extremal = Extremal("part", near_the_middle, rungs=2)
+    report = report_on(subject, [CERTIFIED], tight=True, extremal=extremal)
+    assert report.holds is outside
 
 
 def test_extremal_instances_must_lie_in_the_family() -> None:
