@@ -271,11 +271,13 @@ class Family:
         r"""Every K > 1 with the :math:`\lambda` of either end of the load, and with
         :math:`\lambda = \infty` where that belongs to the family."""
         several = [K for K in self.candidates if K > 1]
-        pure = [(K, math.inf) for K in several]
-        if self.load is None:
-            return pure
-        ends = [(K, self.ratio(load, K)) for K in several for load in dict.fromkeys(self.load)]
-        return [*ends, *pure] if self.pure_loop else ends
+        settings: list[tuple[int | float, Fraction | float]] = []
+        if self.load is not None:
+            ends = dict.fromkeys(self.load)
+            settings += [(K, self.ratio(load, K)) for K in several for load in ends]
+        if self.load is None or self.pure_loop:
+            settings += [(K, math.inf) for K in several]
+        return settings
 
 
 def _extreme_shapes(K: int | float) -> list[tuple[list[int], list[int]]]:
