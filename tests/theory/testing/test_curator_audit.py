@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from theory.choice import BestOf, Cyclic, Noisy, PlackettLuce, TopFraction
-from theory.testing import check_curator
+from theory.testing import check_curator, curator
 from theory.testing.choice_law import choice_law, kept_law
-from theory.testing.curator import Select
+from theory.testing.curator import Select, _Check
 
 FloatArray = NDArray[np.float64]
 Rng = np.random.Generator
@@ -341,3 +341,21 @@ def test_the_rate_of_false_alarms_is_kept_by_all_tests_together() -> None:
     )
     # 17 of 120 at 5 % has probability 1e-4.
     assert failures <= 17
+
+
+def test_the_lags_share_one_level() -> None:
+    # Each lag at the full level would fail most of these; 13 of 60 at 5 % has probability 1e-5.
+    failures = 0
+    for seed in range(60):
+        check = _Check(gumbel, 2, "rows", "consecutive", False, None, 3000, seed)
+        places = gumbel(check.patterns[check.assignment], np.random.default_rng(seed))
+        failures += not check._independence(places, 0.05, check.law).passed
+    assert failures < 13
+
+
+@pytest.mark.parametrize(("pvalue", "passed"), [(0.0101, True), (0.0099, False)])
+def test_five_tests_share_the_rate(
+    pvalue: float, passed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(curator, "multinomial_pvalue", lambda counts, law: pvalue)
+    assert check_curator(gumbel, 3, false_alarm=0.05).passed is passed

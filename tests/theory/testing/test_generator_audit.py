@@ -93,6 +93,15 @@ class Replaying(Gaussian):
         self.mean, self.rows = state
 
 
+class OneKnown(Replaying):
+    """A single sample of many is a training row."""
+
+    def sample(self, n: int, rng: Rng) -> FloatArray:
+        drawn = Gaussian.sample(self, n, rng)
+        drawn[-1] = self.rows[rng.integers(len(self.rows))]
+        return drawn
+
+
 class Shuffled(Gaussian):
     """The right margins, but one coordinate drawn from the other's noise."""
 
@@ -136,6 +145,7 @@ def test_sorted_held_out_data_are_no_fault_of_the_generator() -> None:
         (Raising, "runs", "raised KeyError: 'mean' (test_generator_audit.py"),
         (Unsaved, "runs", "no method state, load"),
         (Replaying, "new samples", "0 of 4000 held-out rows"),
+        (OneKnown, "new samples", "1 of 10000"),
         (Shuffled, "law", "total variation"),
         (lambda: 1, "runs", "no method fit, sample"),
         (lambda: 1 / 0, "runs", "raised ZeroDivisionError"),
