@@ -26,6 +26,9 @@ Remarks
     with :math:`F_K(P) \le \rho + (1-\rho)(1-P)`; the exact rate is there as well. Without mass at
     the top (a density with a single peak) the theorem says only that
     :math:`E_{p_t}[w] \to w^*`; finite laws and grids always have a top level.
+
+    ``theory/proofs`` states the limits as the last bound, a geometric one since
+    :math:`\rho < 1`.
 """
 
 from __future__ import annotations
@@ -140,4 +143,14 @@ limit_law = Claim(
     ),
     extremal=Extremal(part="top mass grows", instance=_almost_arrived),
     cores=THEOREM_2_1,
+    machine_checked=(
+        "Top_entropy.top_entropy",
+        "Top_entropy.top_entropy_decreases",
+        "Top_entropy.tilted_top_entropy",
+        "Top_entropy.tilted_top_entropy_decreases",
+        "Theorem_2_1.top_grows",
+        "Theorem_2_1.top_takes_all",
+        "Theorem_2_1.tilted_top_grows",
+        "Theorem_2_1.tilted_top_takes_all",
+    ),
 )
