@@ -1,0 +1,1 @@
+"""Generators that the loop retrains, one family a file; see :mod:`sim.protocols`."""

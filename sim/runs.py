@@ -1,0 +1,150 @@
+"""A run is a folder: configuration, environment, metrics by line, and the last checkpoint.
+
+Every file but the metrics is written beside its place, flushed to disk and renamed, so that a run
+that is killed, or a disk that fills up, leaves the last complete version. Metrics are appended and
+flushed line by line; on resuming, lines from the checkpoint's round on are dropped and written
+again, the same.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+PACKAGES = ("numpy", "scipy", "torch", "torchcfm", "diffusers", "curated-loops")
+
+
+class RunFolder:
+    """The folder of one run.
+
+    Parameters
+    ----------
+    path
+        Made if it does not exist.
+    config
+        JSON-able configuration of the run. A folder that holds a run of another configuration is
+        refused.
+
+    Raises
+    ------
+    ValueError
+        Naming the fields that differ from the configuration in the folder.
+    """
+
+    def __init__(self, path: Path, config: Mapping[str, Any]) -> None:
+        self.path = path
+        path.mkdir(parents=True, exist_ok=True)
+        wanted = json.loads(json.dumps(config))
+        stored = self._read("config.json")
+        if stored is None:
+            write(path / "config.json", json.dumps(wanted, indent=1).encode())
+            write(path / "environment.json", json.dumps(environment(), indent=1).encode())
+        elif stored != wanted:
+            raise ValueError(
+                f"{path} holds a run of another configuration ({_differences(stored, wanted)}): "
+                "name another folder, or remove this one."
+            )
+
+    def load(self) -> dict[str, Any] | None:
+        """The last checkpoint, with later metrics dropped; ``None`` for a run not begun."""
+        file = self.path / "checkpoint.pt"
+        state = None
+        if file.exists():
+            try:
+                state = torch.load(file, weights_only=True, map_location="cpu")
+            except Exception as error:
+                raise ValueError(
+                    f"{file} is not a checkpoint of this program ({type(error).__name__}): remove "
+                    "the folder to start the run again."
+                ) from error
+        done = -1 if state is None else int(state["t"]) - 1
+        kept = [json.dumps(line) + "\n" for line in self.metrics() if line["t"] <= done]
+        if (self.path / "metrics.jsonl").exists():
+            write(self.path / "metrics.jsonl", "".join(kept).encode())
+        return state
+
+    def checkpoint(self, state: Mapping[str, Any]) -> None:
+        """Replace the checkpoint by this state, which has the round as ``"t"``."""
+        buffer = io.BytesIO()
+        torch.save(dict(state), buffer)
+        write(self.path / "checkpoint.pt", buffer.getvalue())
+
+    def append(self, metrics: Mapping[str, Any]) -> None:
+        """Add a line of metrics, which has the round as ``"t"``."""
+        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(metrics) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """All complete lines of metrics; a last line that was cut off is left out."""
+        file = self.path / "metrics.jsonl"
+        if not file.exists():
+            return []
+        lines = file.read_text(encoding="utf-8").split("\n")
+        return [json.loads(line) for line in lines[:-1] if line]
+
+    def _read(self, name: str) -> Any:
+        file = self.path / name
+        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file so that it is there complete or as it was before."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def environment() -> dict[str, Any]:
+    """Versions of what numbers may depend on."""
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return {
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "packages": versions,
+        "revision": _revision(),
+    }
+
+
+def _revision() -> str | None:
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip()
+
+
+def _differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    names = [name for name in {**stored, **wanted} if stored.get(name) != wanted.get(name)]
+    return ", ".join(
+        f"{name}: {stored.get(name)!r} there, {wanted.get(name)!r} here" for name in names
+    )
