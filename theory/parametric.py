@@ -235,8 +235,9 @@ class Data:
 
 
 def best_fit(model: Model, data: Data, start: float) -> float:
-    r"""The stationary point :math:`\theta_*` of :math:`E_{p_{\rm data}}[\log p_\theta]` nearest to
-    ``start`` in the direction of ascent.
+    r"""A stationary point :math:`\theta_*` of :math:`E_{p_{\rm data}}[\log p_\theta]`: the start
+    itself, or uphill from it. Of several in a row, closer than the steps of the search, it may be
+    any that ascent leads to.
 
     Raises
     ------
@@ -349,7 +350,7 @@ def _wasserstein(model: Model, data: Data, theta: float) -> float:
 
 
 def _ascend(slope: Callable[[float], float], start: float) -> float:
-    """The first zero of a slope in the direction that it points to at the start."""
+    """A zero of a slope in the direction that it points to at the start, in steps that double."""
     uphill = slope(start)
     if uphill == 0:
         return start

@@ -38,7 +38,9 @@ Remarks
 
     In an exponential family with its natural parameter L = 0 and I = A, hence
     :math:`\rho = \lambda/(1+\lambda)` whatever the misfit. At a stationary point with A < 0, a
-    *minimum* of the data's likelihood between two peaks, the factor exceeds 1 and the loop leaves.
+    *minimum* of the data's likelihood between two peaks, the factor exceeds 1 and the loop leaves;
+    where even :math:`A+\lambda I < 0`, it is no maximum of a round's likelihood either, and the
+    next parameter lies elsewhere.
 
     A limit is checked at finite t by a gauge: the squared gap to the limit is below the distance
     left, which it is once the distance is small, since the gap is of the order of the distance.

@@ -341,7 +341,7 @@ def _float_run(case: Retraining) -> ParametricRun:
         lipschitz=known.lipschitz,
         misfit=lambda: known.misfit,
         lam=lam,
-        late=max(t for t, distance in enumerate(distances) if distance > KL_RESOLVED),
+        late=max((t for t, distance in enumerate(distances) if distance > KL_RESOLVED), default=0),
         kl=kl,
         number=float,
     )

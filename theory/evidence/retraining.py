@@ -15,7 +15,6 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 import flint
-import numpy as np
 
 from theory import parametric
 from theory.evidence.precision import ball
@@ -340,7 +339,7 @@ def enclosed_run(
 ) -> tuple[Arb, list[Arb], EnclosedData]:
     r""":math:`\theta_*` near the guess, the path from :math:`\theta_*` + start, and the data."""
     model = BALL_MODELS[name]
-    order = np.argsort([float(atom) for atom in atoms], kind="stable")
+    order = sorted(range(len(atoms)), key=atoms.__getitem__)
     data = EnclosedData([ball(atoms[i]) for i in order], [ball(masses[i]) for i in order])
     ratio = ball(lam)
     target = zero(
@@ -355,7 +354,13 @@ def enclosed_run(
 
 
 def _round(model: BallModel, data: EnclosedData, ratio: Arb, old: Arb) -> Arb:
-    """The parameter after one more round."""
+    """The parameter after one more round, a maximum of its likelihood.
+
+    Raises
+    ------
+    Undecided
+        When the zero of the score next to the old parameter is not shown to be a maximum.
+    """
 
     def slope(new: Arb) -> Arb:
         real = data.expectation(lambda x: model.score(x, new))
@@ -365,15 +370,18 @@ def _round(model: BallModel, data: EnclosedData, ratio: Arb, old: Arb) -> Arb:
         real = data.expectation(lambda x: model.curvature(x, new))
         return -real - ratio * model.model_curvature(old, new)
 
-    return zero(slope, change, old)
+    new = zero(slope, change, old)
+    if not change(new) < 0:
+        raise Undecided("the stationary point of a round is not shown to be a maximum")
+    return new
 
 
 def wasserstein(model: BallModel, data: EnclosedData, theta: Arb) -> Arb:
     r""":math:`W_1` of data and model, from the areas under both distribution functions.
 
-    On an interval where the data's level is c, :math:`\int|G - c|` is found from an approximate
-    crossing of G and c: moving the crossing by s changes the integral by at most
-    :math:`2s\,|G - c|` there.
+    On an interval where the data's level is c, :math:`\int|G - c|` is found from a bracket of the
+    crossing of G and c: moving the crossing by s changes the integral by at most 2s times the
+    largest :math:`|G - c|` on the bracket, which is at one of its ends, since G is monotone.
     """
     centre = model.centre(theta)
     places = [atom - centre for atom in data.atoms]
@@ -393,9 +401,12 @@ def _absolute_area(model: BallModel, low: Arb, high: Arb, level: Arb) -> Arb:
         return signed(low, high)
     if model.distribution(high) <= level:
         return -signed(low, high)
-    left, right = flint.arb(low.mid()), flint.arb(high.mid())
+    # Here the sign changes, wherever in the balls the ends are: at the crossing, or at an end.
+    left, right = low.lower(), high.upper()
     for _ in range(flint.ctx.prec // 2):
         middle = flint.arb(((left + right) / 2).mid())
+        if not low < middle < high:
+            break
         if model.distribution(middle) < level:
             left = middle
         elif model.distribution(middle) > level:
@@ -404,8 +415,11 @@ def _absolute_area(model: BallModel, low: Arb, high: Arb, level: Arb) -> Arb:
             # The level is met exactly, or nearly so.
             width = flint.arb(2) ** (-flint.ctx.prec // 3)
             near, far = middle - width, middle + width
-            if model.distribution(near) < level < model.distribution(far):
+            if low < near < far < high and (
+                model.distribution(near) < level < model.distribution(far)
+            ):
                 left, right = near, far
             break
-    slack = 2 * (right - left) * (model.distribution(right) - model.distribution(left))
+    steepest = [abs(model.distribution(end) - level).upper() for end in (left, right)]
+    slack = 2 * (right - left) * max(steepest)
     return signed(left, high) - signed(low, left) + slack * flint.arb(0, 1)

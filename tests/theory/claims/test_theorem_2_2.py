@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import mpmath
 import numpy as np
 import pytest
 
 from theory.claims.theorem_2_2 import maximum_likelihood as claim
-from theory.evidence.parametric import Retraining, two_peaks
+from theory.evidence.parametric import ParametricRun, Retraining, two_peaks
 from theory.evidence.verdict import Status, Strength
 from theory.evidence.verify import refute_twin
 
@@ -150,6 +151,48 @@ def test_random_cases_hold_and_are_decided(strength: Strength) -> None:
         assert "rate of the distance" in {c.part for c in verdict.comparisons}
 
 
+def fabricated(lam: str) -> ParametricRun:
+    """A run in plain rationals: A = 2, I = 2.1, L = 1/2, ε = 2/5."""
+    return ParametricRun(
+        distances=[Fraction(1, 10), Fraction(3, 50)],
+        curvature=Fraction(2),
+        fisher=Fraction(21, 10),
+        lipschitz=Fraction(1, 2),
+        misfit=lambda: Fraction(2, 5),
+        lam=Fraction(lam),
+        late=1,
+        kl=lambda t: Fraction(1, 250),
+        number=Fraction,
+    )
+
+
+def test_the_sides_are_those_of_the_statement() -> None:
+    parts = {side.part: side for side in claim.sides(fabricated("1"))}
+    # The rate is 2.1/4.1 against 0.6; the gauge is the distance before the round.
+    assert parts["rate of the distance"].left == (Fraction(3, 5) - Fraction(21, 41)) ** 2
+    assert parts["rate of the distance"].right == Fraction(1, 10)
+    # KL is 0.004 for 1.05 · 0.0036 = 0.00378.
+    assert parts["size of the KL"].left == (Fraction(400, 378) - 1) ** 2
+    assert parts["size of the KL"].right == Fraction(3, 50)
+    # ρ = (2 + 0.2)/(2 + 2 − 0.2).
+    assert parts["the paper's rate"].left == Fraction(21, 41)
+    assert parts["the paper's rate"].right == Fraction(11, 19)
+
+
+@pytest.mark.parametrize(("lam", "covered"), [("4.9", True), ("5", False), ("5.1", False)])
+def test_the_paper_speaks_only_below_its_ratio(lam: str, covered: bool) -> None:
+    # α/(2Lε) = 2/0.4 = 5.
+    assert ("the paper's rate" in {s.part for s in claim.sides(fabricated(lam))}) is covered
+
+
+def test_certified_cases_can_be_replayed_in_float64() -> None:
+    # Those of the mixture start closer than float64 resolves the divergence.
+    for case in claim.subject.named(Strength.CERTIFIED):
+        if case.model == "mixture location":
+            verdict = claim.subject.check(claim.sides, case, Strength.NUMERIC)
+            assert verdict.status is Status.HOLDS
+
+
 def test_cases_travel_as_json() -> None:
     for case in claim.subject.named(Strength.CERTIFIED):
         assert Retraining.from_json(case.to_json()) == case
@@ -170,6 +213,6 @@ def test_a_minimum_is_outside_the_hypotheses() -> None:
         ({"start": Fraction(0)}, "other than 0"),
     ],
 )
-def test_bad_cases_are_refused(changes: dict[str, object], message: str) -> None:
+def test_bad_cases_are_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         replace(two_peaks(Fraction(2)), **changes)
