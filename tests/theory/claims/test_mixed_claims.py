@@ -115,11 +115,14 @@ def curated(p: Vector, weights: tuple[Fraction, ...], K: float) -> Vector:
 
 
 def trajectory(instance: Instance) -> Laws:
-    reference, lam = numbers(instance.probabilities), number(instance.lam)
+    reference = numbers(instance.probabilities)
     laws = [reference if instance.initial is None else numbers(instance.initial)]
     for _ in range(instance.steps):
-        kept = curated(laws[-1], instance.weights, instance.K)
-        laws.append([(q + lam * x) / (1 + lam) for q, x in zip(reference, kept, strict=True)])
+        law = curated(laws[-1], instance.weights, instance.K)
+        if instance.lam != math.inf:
+            lam = number(instance.lam)
+            law = [(q + lam * x) / (1 + lam) for q, x in zip(reference, law, strict=True)]
+        laws.append(law)
     return laws
 
 
@@ -132,8 +135,9 @@ class Loop:
     def __init__(self, instance: Instance) -> None:
         self.K = instance.K
         self.weights = instance.weights
-        self.lam = number(instance.lam)
-        self.share = self.lam / (1 + self.lam)
+        pure = instance.lam == math.inf
+        self.lam = mpmath.inf if pure else number(instance.lam)
+        self.share = mpf(1) if pure else self.lam / (1 + self.lam)
         self.reference = numbers(instance.probabilities)
         self.w = numbers(instance.weights)
         self.laws = trajectory(instance)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from theory.evidence import certificate, positivity, smt
-from theory.evidence.core import Core, FalseCore, Statement, without
+from theory.evidence.core import Core, FalseCore, Statement, breaks, without
 from theory.evidence.positivity import decide
 from theory.evidence.proof import check
 
@@ -262,6 +262,15 @@ def test_contradictory_assumptions_prove_nothing() -> None:
     report = check(core(impossible))
     assert not report.holds
     assert any("no point satisfies the assumptions" in problem for problem in report.problems)
+
+
+def test_a_point_outside_the_assumptions_is_no_counterexample() -> None:
+    def product(x: Any, y: Any) -> Statement:
+        return Statement({"x >= 0": x, "y >= 0": y}, conclusion=x * y, zero={"x = 1": x - 1})
+
+    assert not breaks(product(Fraction(1), Fraction(-1)), identity=False)
+    assert not breaks(product(Fraction(2), Fraction(-1)), identity=False)
+    assert breaks(replace(product(Fraction(1), Fraction(-1)), assumed={}), identity=False)
 
 
 def test_dropping_an_assumption_that_is_not_there_is_an_error() -> None:

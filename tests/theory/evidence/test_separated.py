@@ -13,16 +13,20 @@ from theory.evidence.instance import Instance
 from theory.evidence.precision import ball as lift
 from theory.evidence.separated import FAR_APART, enclose_factor, far_apart
 
-MASSES = [Fraction(k, 21) for k in (1, 5, 2, 6, 4, 3)]
+SPREAD = [1, 5, 2, 6, 4, 3]
+# Nearly all opponents are far below the best one: the others add next to nothing.
+LOW = [10**12, 1, 1, 1, 1, 1]
 
 
 @pytest.mark.parametrize("K", [2, 3, 5])
 @pytest.mark.parametrize("base", [Fraction(3, 2), Fraction(FAR_APART)], ids=["close", "far"])
-def test_the_balls_contain_the_factors(K: int, base: Fraction) -> None:
-    weights = [base**level for level in range(len(MASSES))]
-    exact = enumerate_factor(MASSES, weights, K)
+@pytest.mark.parametrize("shares", [SPREAD, LOW], ids=["spread", "low"])
+def test_the_balls_contain_the_factors(K: int, base: Fraction, shares: list[int]) -> None:
+    masses = [Fraction(share, sum(shares)) for share in shares]
+    weights = [base**level for level in range(len(masses))]
+    exact = enumerate_factor(masses, weights, K)
     with flint.ctx.workprec(400):
-        enclosed = enclose_factor([lift(mass) for mass in MASSES], weights, K)
+        enclosed = enclose_factor([lift(mass) for mass in masses], weights, K)
         differences = [
             enclosure - lift(value) for enclosure, value in zip(enclosed, exact, strict=True)
         ]
