@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from theory.choice import Choice
 from theory.testing.choice_law import Probabilities, choice_law, kept_law
 from theory.testing.diagnosis import PLAUSIBLE, UNEXPLAINED, explain, temperature
-from theory.testing.multinomial import multinomial_pvalue
+from theory.testing.multinomial import multinomial_pvalue, pattern_pvalue
 from theory.testing.report import (
     Conformance,
     Finding,
@@ -423,7 +423,7 @@ class _Check:
             return Finding(name, False, "the indices are no longer those of the groups")
         counts = np.zeros(self.patterns.shape, dtype=np.int64)
         np.add.at(counts, (self.assignment, places), 1)
-        pvalue = multinomial_pvalue(counts, self.law)
+        pvalue = pattern_pvalue(self.patterns, counts, self.law)
         if pvalue > level:
             seen = f"{self.groups} choices fit (p = {pvalue:.2g})"
             beta, error = temperature(self.patterns, counts)

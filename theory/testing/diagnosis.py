@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize_scalar
 from scipy.special import log_ndtr, softmax
 
-from theory.testing.multinomial import multinomial_pvalue
+from theory.testing.multinomial import pattern_pvalue
 
 FloatArray = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -64,7 +64,7 @@ def explain(patterns: FloatArray, counts: Counts, asked: FloatArray | None = Non
     """The suspect that fits, as half a sentence: a fixed one before those with a fitted parameter,
     and the best of these; ``asked`` is the law that should hold, where it is not Luce's."""
     for suspects in (_fixed(patterns, counts), _fitted(patterns, counts)):
-        trials = [(multinomial_pvalue(counts, law), sentence) for law, sentence in suspects]
+        trials = [(pattern_pvalue(patterns, counts, law), sentence) for law, sentence in suspects]
         pvalue, sentence = max(trials, key=lambda trial: trial[0])
         if pvalue > PLAUSIBLE:
             return sentence

@@ -16,6 +16,8 @@ from scipy.stats import binom
 
 FloatArray = NDArray[np.float64]
 
+BINS = 6
+
 
 def multinomial_pvalue(counts: NDArray[np.int64], probabilities: FloatArray) -> float:
     r"""Exact p-value of the counts, shape (m,) or (patterns, m) with one law a row.
@@ -53,6 +55,25 @@ def multinomial_pvalue(counts: NDArray[np.int64], probabilities: FloatArray) -> 
     if pvalues.size == 0:
         return 1.0
     return combined(pvalues)
+
+
+def pattern_pvalue(patterns: FloatArray, counts: NDArray[np.int64], laws: FloatArray) -> float:
+    """Exact p-value of counts, laws and rewards of one shape (patterns, K).
+
+    With many candidates a small change of every probability shows in no single cell. So the cells
+    are also tested in ``BINS`` bins of neighbouring rewards; the two tests share the level.
+    """
+    fine = multinomial_pvalue(counts, laws)
+    K = patterns.shape[1]
+    if K <= BINS:
+        return fine
+    order = np.argsort(patterns, axis=1, kind="stable")
+    starts = np.arange(BINS) * K // BINS
+    binned, law = (
+        np.add.reduceat(np.take_along_axis(values, order, axis=1), starts, axis=1)
+        for values in (counts, laws)
+    )
+    return min(1.0, 2 * min(fine, multinomial_pvalue(binned, law)))
 
 
 def combined(pvalues: FloatArray) -> float:

@@ -358,4 +358,11 @@ def test_five_tests_share_the_rate(
     pvalue: float, passed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(curator, "multinomial_pvalue", lambda counts, law: pvalue)
+    monkeypatch.setattr(curator, "pattern_pvalue", lambda patterns, counts, law: pvalue)
     assert check_curator(gumbel, 3, false_alarm=0.05).passed is passed
+
+
+@pytest.mark.parametrize("K", [2, 20, 500])
+def test_a_wrong_temperature_is_named_at_any_number_of_candidates(K: int) -> None:
+    report = check_curator(lambda rewards, rng: gumbel(rewards / 2, rng), K)
+    assert "rewards multiplied by 0." in report.failures[0].message
