@@ -169,7 +169,7 @@ by have := share_increasing n (w_gt0 x) xy (lexx 0); rewrite !addr0.
 Qed.
 
 (** K = 1: the only draw is kept. *)
-Lemma one_draw x : kept 1 w p x = p x.
+Theorem one_draw x : kept 1 w p x = p x.
 Proof. by rewrite kept_density /density /inverse_total /= mul1r divff ?mulr1 // gt_eqF. Qed.
 
 End Facts.

@@ -19,10 +19,12 @@ needs_rocq = pytest.mark.skipif(shutil.which("coqc") is None, reason=rocq.INSTAL
 GOOD = """
 Theorem reflexive (n : nat) : n = n.
 Proof. reflexivity. Qed.
+Lemma step : True.
+Proof. exact I. Qed.
 Section Given.
 Variable P : Prop.
 Hypothesis given : P.
-Lemma from_a_section : P.
+Corollary from_a_section : P.
 Proof. exact given. Qed.
 End Given.
 """
@@ -93,6 +95,7 @@ def test_record_states_what_was_proved_and_from_which_axioms(
     assert record.problems == ()
     assert record.theorems["Good.reflexive"] == Theorem("forall n : nat, n = n", ())
     assert record.theorems["Good.from_a_section"] == Theorem("forall P : Prop, P -> P", ())
+    assert "Good.step" not in record.theorems
     classical = record.theorems["Classical.comparable"].axioms
     assert classical
     assert set(classical) <= set(ALLOWED_AXIOMS)
@@ -229,7 +232,7 @@ NAMED = sorted({name for claim in claims.values() for name in claim.machine_chec
 def test_theorem_named_by_a_claim_is_in_the_sources(name: str) -> None:
     file, theorem = name.split(".")
     text = (SOURCES / f"{file}.v").read_text(encoding="utf-8")
-    assert re.search(rf"^(Theorem|Lemma|Corollary) {theorem}\b", text, flags=re.MULTILINE)
+    assert re.search(rf"^(Theorem|Corollary) {theorem}\b", text, flags=re.MULTILINE)
 
 
 def test_continuous_integration_installs_the_packages_that_are_named() -> None:
