@@ -169,10 +169,12 @@ class _Check:
     @cached_property
     def patterns(self) -> FloatArray:
         """Rewards of the groups, shape (6, K): all equal, two levels with ties, three spreads, and
-        one candidate far above the rest. None is sorted, none negative."""
+        one candidate far above the rest. Not all in one order, none negative."""
         rng = np.random.default_rng(self.seed)
         ladder = np.linspace(0.0, 1.0, self.K) if self.K > 1 else np.zeros(1)
-        mixed = [rng.permutation(ladder) for _ in range(3)]
+        mixed = [rng.permutation(ladder) for _ in range(2)]
+        # Two candidates are always sorted one way or the other: both are shown.
+        mixed.append(mixed[1][::-1])
         ties = np.arange(self.K) % 2 * math.log(2)
         outlier = np.where(np.arange(self.K) == self.K // 2, 3.0, 0.0)
         return np.stack([np.zeros(self.K), ties, 0.1 * mixed[0], mixed[1], 3 * mixed[2], outlier])

@@ -366,3 +366,17 @@ def test_five_tests_share_the_rate(
 def test_a_wrong_temperature_is_named_at_any_number_of_candidates(K: int) -> None:
     report = check_curator(lambda rewards, rng: gumbel(rewards / 2, rng), K)
     assert "rewards multiplied by 0." in report.failures[0].message
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_two_candidates_are_shown_in_both_orders(seed: int) -> None:
+    def in_sorted(rewards: FloatArray, rng: Rng) -> Indices:
+        return gumbel(np.sort(rewards, axis=1), rng)
+
+    def loser(rewards: FloatArray, rng: Rng) -> Indices:
+        return gumbel(-rewards, rng)
+
+    named = check_curator(in_sorted, 2, seed=seed).failures[0].message
+    assert "sorted in ascending order" in named
+    named = check_curator(loser, 2, seed=seed).failures[0].message
+    assert "rewards multiplied by -" in named
