@@ -315,9 +315,37 @@ def test_the_sampling_test_catches_a_wrong_sampler(fault):
 
 def test_groups_without_a_finite_reward_choose_at_random():
     rewards = np.full((GROUPS, 3), -np.inf)
-    for choice in (PlackettLuce(), BestOf(), Noisy(F(1, 2))):
+    for choice in (PlackettLuce(), BestOf(), Noisy(F(1, 2)), AdversarialShare(F(1, 2))):
         chosen = choice.select(rewards, np.random.default_rng(1))
         assert kept_frequencies_pass(chosen, [F(1, 3)] * 3)
+        assert choice.probabilities([0, 0, 0]) == [F(1, 3)] * 3
+
+
+def test_pairs_without_a_finite_reward_are_compared_by_their_odds():
+    rewards, labels = np.full((GROUPS, 2), -np.inf), np.tile([1, 2], (GROUPS, 1))
+    for choice in (Cyclic(ODDS), SumOfRewards(OTHERS[0])):
+        expected = choice.probabilities([1, 1], [1, 2])
+        assert choice.probabilities([0, 0], [1, 2]) == expected
+        chosen = choice.select(rewards, np.random.default_rng(1), labels)
+        assert kept_frequencies_pass(chosen, expected)
+
+
+def test_who_chooses_against_the_reward_picks_evenly_among_those_without_any():
+    choice = AdversarialShare(F(1, 3))
+    expected = [F(1, 6), F(1, 6), F(1, 6), F(1, 2)]
+    assert choice.probabilities([0, 0, 1, 3]) == [F(1, 6), F(1, 6), F(1, 6), F(1, 2)]
+    rewards = np.tile([-np.inf, -np.inf, 0.0, math.log(3)], (GROUPS, 1))
+    assert kept_frequencies_pass(choice.select(rewards, np.random.default_rng(2)), expected)
+
+
+def test_noise_on_a_model_of_the_order_takes_any_rewards():
+    wide = Law([0.5, 0.5], [-math.inf, 400.0])
+    assert Noisy(F(1, 5), BestOf()).ordinal
+    assert not Noisy(F(1, 5)).ordinal
+    kept = curate(wide, 2, Noisy(F(1, 5), BestOf())).probabilities
+    np.testing.assert_allclose(kept, [0.3, 0.7], rtol=1e-14)
+    exact = curate(Law.from_weights([F(1, 2)] * 2, [0, 1]), 2, Noisy(F(1, 5), BestOf()))
+    assert exact.exact_probabilities == (F(3, 10), F(7, 10))
 
 
 def test_the_same_seed_selects_the_same():
@@ -512,6 +540,20 @@ def test_ordinal_models_take_any_rewards():
         (lambda: BestOf().check(math.inf), "give a finite K"),
         (lambda: TopFraction(3).check(2), "the 3 best of K = 2 cannot be kept"),
         (lambda: Cyclic(ODDS).probabilities([1, 2]), "give the 2 candidates' labels"),
+        (lambda: AdversarialShare("1/2"), "share = 1/2 must be a probability"),
+        (lambda: Noisy(F(1, 2), BestOf), "inner = .* is no choice model"),
+        (lambda: OneOfSeveral(F(1), (OTHERS[0],)), "shares = 1 must be"),
+        (lambda: SumOfRewards(("1", "2")), "other contain 1: give positive"),
+        (lambda: Heterogeneous((F(1), F(2))), "rows of one length, tuples"),
+        (lambda: Heterogeneous(DEVIATIONS, (1.5, 1.5)), r"counts = \[1.5, 1.5\] must be"),
+        (lambda: PlackettLuce().probabilities([]), "no candidates: give the weight"),
+        (lambda: PlackettLuce().probabilities([-1, 2]), "weight -1 is no finite number of at"),
+        (lambda: Noisy(F(1, 2)).probabilities([math.inf, 2]), "weight inf is no finite number"),
+        (lambda: BestOf().probabilities([math.nan, 2]), "weight nan is no finite number"),
+        (lambda: Cyclic(ODDS).probabilities([1, 2], [0, -1]), "label -1 is outside the table"),
+        (lambda: Cyclic(ODDS).probabilities([1, 2], [0, 4]), "label 4 is outside the table"),
+        (lambda: SumOfRewards(OTHERS[0]).probabilities([1, 2], [0]), "the 2 candidates' labels"),
+        (lambda: choice_from_json({"model": ["noisy"]}), "none of: plackett-luce"),
         (lambda: choice_from_json({"model": "worst"}), "none of: plackett-luce, best-of-K"),
         (lambda: choice_from_json(3), "none of: plackett-luce"),
         (lambda: choice_from_json({"model": "noisy", "eps": "1"}), "no parameter 'eps'"),

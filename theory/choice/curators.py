@@ -20,6 +20,7 @@ from theory.choice.model import (
     Table,
     check_share,
     check_table,
+    equal_if_all_are_zero,
     rational,
     shown,
 )
@@ -45,7 +46,11 @@ class Curator:
 
     def weights(self, weights: Sequence[Any], labels: Sequence[int]) -> list[Any]:
         """The candidates' weights for this curator."""
-        powers = [rational(w) if self.power == 1 else 1 / rational(w) for w in weights]
+        if self.power == -1 and 0 in weights:
+            # Next to a power of 0 the others are nothing.
+            powers = [Fraction(weight == 0) for weight in weights]
+        else:
+            powers = [rational(w) if self.power == 1 else 1 / rational(w) for w in weights]
         if self.values is None:
             return powers
         return [w * self.values[label] for w, label in zip(powers, labels, strict=True)]
@@ -75,7 +80,8 @@ class RandomCurator(Choice):
         self, weights: Sequence[Any], labels: Sequence[int] | None = None
     ) -> list[Any]:
         """Average of the curators' Luce probabilities."""
-        columns = self.labels_of(labels, len(weights))
+        columns = self.labels_of(weights, labels)
+        weights = equal_if_all_are_zero(weights)
         kept: list[Any] = [Fraction(0)] * len(weights)
         for curator in self.curators():
             own = curator.weights(weights, columns)
@@ -169,9 +175,10 @@ class Heterogeneous(RandomCurator):
 
     def __post_init__(self) -> None:
         check_table(self.deviations, "deviations")
-        if self.counts and (len(self.counts) != len(self.deviations) or min(self.counts) < 1):
+        whole = all(isinstance(count, int) and count >= 1 for count in self.counts)
+        if self.counts and (len(self.counts) != len(self.deviations) or not whole):
             raise ValueError(
-                f"counts = {list(self.counts)} must be a positive whole number for each of the "
+                f"counts = {shown(self.counts)} must be a positive whole number for each of the "
                 f"{len(self.deviations)} rows of deviations."
             )
         for label, column in enumerate(zip(*self.deviations, strict=True)):
@@ -213,7 +220,8 @@ class OneOfSeveral(RandomCurator):
 
     def __post_init__(self) -> None:
         check_table(self.others, "others")
-        if len(self.shares) != len(self.others) or min(self.shares) < 0 or sum(self.shares) > 1:
+        fits = isinstance(self.shares, tuple) and len(self.shares) == len(self.others)
+        if not fits or min(self.shares) < 0 or sum(self.shares) > 1:
             raise ValueError(
                 f"shares = {shown(self.shares)} must be a number >= 0 for each of the "
                 f"{len(self.others)} other rewards, with sum at most 1."
@@ -250,8 +258,8 @@ class SumOfRewards(RandomCurator):
 
 
 def _gumbel_max(rewards: FloatArray, rng: np.random.Generator) -> Labels:
-    # Where every reward is -inf none is larger than another: a choice among equals.
-    hopeless = np.isneginf(rewards).all(axis=1, keepdims=True)
-    keys = np.where(hopeless, 0.0, rewards) + rng.gumbel(size=rewards.shape)
-    chosen: Labels = keys.argmax(axis=1)
+    # One who chooses against the reward picks among candidates of reward -inf, where there are any.
+    certain = np.isposinf(rewards)
+    among = np.where(certain, 0.0, np.where(certain.any(axis=1, keepdims=True), -np.inf, rewards))
+    chosen: Labels = (among + rng.gumbel(size=rewards.shape)).argmax(axis=1)
     return chosen

@@ -18,6 +18,7 @@ from theory.choice.model import (
     Numbers,
     Table,
     check_table,
+    equal_if_all_are_zero,
     rational,
 )
 
@@ -93,9 +94,8 @@ class Cyclic(Choice):
         self, weights: Sequence[Any], labels: Sequence[int] | None = None
     ) -> list[Any]:
         """The preference of either over the other."""
-        self.check(len(weights))
-        i, j = self.labels_of(labels, 2)
-        first, second = weights
+        i, j = self.labels_of(weights, labels)
+        first, second = equal_if_all_are_zero(weights)
         return [self._preference(first, second, i, j), self._preference(second, first, j, i)]
 
     def factor(

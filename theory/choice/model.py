@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from fractions import Fraction
 from itertools import combinations_with_replacement
+from numbers import Integral, Real
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -31,18 +32,21 @@ class LuceArithmetic(Protocol):
 
 
 class Choice(ABC):
-    """A choice model. Weights are positive: ``Fraction``, ``int`` or ``float``.
+    r"""A choice model. Weights are ``Fraction``, ``int`` or ``float``, positive; for a group of
+    candidates also 0, the weight of reward :math:`-\infty`. A group of zeros is one of equals.
 
     Attributes
     ----------
     name
         As in JSON.
-    ordinal
-        Whether only the order of the weights matters, so that rewards can stand for them.
     """
 
     name: ClassVar[str]
-    ordinal: ClassVar[bool] = False
+
+    @property
+    def ordinal(self) -> bool:
+        """Whether only the order of the weights matters, so that rewards can stand for them."""
+        return False
 
     @property
     def columns(self) -> int | None:
@@ -127,13 +131,17 @@ class Choice(ABC):
         """
 
     def groups(self, rewards: Any, labels: Labels | None) -> FloatArray:
-        """The rewards as a float64 array of shape (groups, K), checked together with the labels."""
+        """The rewards as a float64 array of shape (groups, K), checked together with the labels.
+
+        A group of rewards -inf alone is one of equal rewards, whatever they are: here 0.
+        """
         groups = np.asarray(rewards, dtype=np.float64)
         if groups.ndim != 2 or groups.shape[1] == 0:
             raise ValueError(f"rewards have shape {groups.shape}: give K of them for each group.")
         if np.isnan(groups).any() or np.isposinf(groups).any():
             raise ValueError("rewards contain NaN or +inf: give numbers, or -inf for never.")
         self.check(groups.shape[1])
+        groups = np.where(np.isneginf(groups).all(axis=1, keepdims=True), 0.0, groups)
         if self.columns is None:
             return groups
         if labels is None or np.shape(labels) != groups.shape:
@@ -141,23 +149,35 @@ class Choice(ABC):
                 f"the choice model {self.name!r} has a table: give the candidates' labels, "
                 f"of shape {groups.shape}."
             )
-        outside = (np.asarray(labels) < 0) | (np.asarray(labels) >= self.columns)
-        if outside.any():
-            raise ValueError(
-                f"label {np.asarray(labels)[outside][0]} is outside the table, whose labels are "
-                f"0 to {self.columns - 1}."
-            )
+        self._check_labels(np.ravel(labels).tolist(), self.columns)
         return groups
 
-    def labels_of(self, labels: Sequence[int] | None, K: int) -> Sequence[int]:
-        """The labels of K candidates; indices that nobody reads for a model without a table."""
-        if labels is None:
-            if self.columns is not None:
-                raise ValueError(
-                    f"the choice model {self.name!r} has a table: give the {K} candidates' labels."
-                )
+    def labels_of(self, weights: Sequence[Any], labels: Sequence[int] | None) -> Sequence[int]:
+        """The labels of the candidates, checked together with their weights; indices that nobody
+        reads for a model without a table."""
+        K = len(weights)
+        if K == 0:
+            raise ValueError("there are no candidates: give the weight of at least one.")
+        self.check(K)
+        for weight in weights:
+            number = isinstance(weight, Real) and (weight == weight)
+            if not number or not (self.ordinal or 0 <= weight < math.inf):
+                raise ValueError(f"the weight {weight!r} is no finite number of at least 0.")
+        if self.columns is None:
             return range(K)
+        if labels is None or len(labels) != K:
+            raise ValueError(
+                f"the choice model {self.name!r} has a table: give the {K} candidates' labels."
+            )
+        self._check_labels(labels, self.columns)
         return labels
+
+    def _check_labels(self, labels: Sequence[int], columns: int) -> None:
+        for label in labels:
+            if not isinstance(label, Integral) or not 0 <= label < columns:
+                raise ValueError(
+                    f"label {label} is outside the table, whose labels are 0 to {columns - 1}."
+                )
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -205,6 +225,11 @@ def enumerated_factor(
     return factors
 
 
+def equal_if_all_are_zero(weights: Sequence[Any]) -> list[Any]:
+    """The weights, or ones in place of zeros alone: what is left of equal weights that vanish."""
+    return [*weights] if any(weights) else [1] * len(weights)
+
+
 def rational(weight: Any) -> Any:
     """The weight, a whole one as a ``Fraction``: int / int would be a rounded float."""
     return Fraction(weight) if isinstance(weight, int) else weight
@@ -212,17 +237,20 @@ def rational(weight: Any) -> Any:
 
 def check_share(share: Fraction, name: str) -> None:
     """Refuse what is not a probability."""
-    if not 0 <= share <= 1:
-        raise ValueError(f"{name} = {share} must be a probability between 0 and 1.")
+    if not isinstance(share, Real) or not 0 <= share <= 1:
+        raise ValueError(f"{name} = {shown(share)} must be a probability between 0 and 1.")
 
 
 def check_table(table: Table, name: str) -> None:
     """Refuse a table that is not one of positive numbers."""
-    if not table or not table[0] or len({len(row) for row in table}) > 1:
-        raise ValueError(f"{name} must be rows of one length, one entry for each label.")
-    smallest = min(min(row) for row in table)
-    if smallest <= 0:
-        raise ValueError(f"{name} contain {smallest}: give positive numbers.")
+    rows = isinstance(table, tuple) and all(isinstance(row, tuple) for row in table)
+    if not rows or not table or not table[0] or len({len(row) for row in table}) > 1:
+        raise ValueError(
+            f"{name} must be rows of one length, tuples with one entry for each label."
+        )
+    for entry in (entry for row in table for entry in row):
+        if not isinstance(entry, Real) or not 0 < entry < math.inf:
+            raise ValueError(f"{name} contain {entry!s}: give positive numbers.")
 
 
 def shown(value: Any) -> str:

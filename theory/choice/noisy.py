@@ -27,6 +27,13 @@ class Noisy(Choice):
 
     def __post_init__(self) -> None:
         check_share(self.epsilon, "epsilon")
+        if not isinstance(self.inner, Choice):
+            raise ValueError(f"inner = {self.inner!s} is no choice model: give one, as BestOf().")
+
+    @property
+    def ordinal(self) -> bool:
+        """Where the inner model is."""
+        return self.inner.ordinal
 
     @property
     def columns(self) -> int | None:
@@ -41,8 +48,8 @@ class Noisy(Choice):
         self, weights: Sequence[Any], labels: Sequence[int] | None = None
     ) -> list[Any]:
         """Average of the inner model's probabilities and equal ones."""
-        noise = self.epsilon / len(weights)
         inner = self.inner.probabilities(weights, labels)
+        noise = self.epsilon / len(weights)
         return [(1 - self.epsilon) * kept + noise for kept in inner]
 
     def factor(

@@ -22,7 +22,10 @@ LIGHT = 0.3
 class OrderStatistic(Choice):
     """A choice model that keeps one of the m best candidates, each with the same probability."""
 
-    ordinal: ClassVar[bool] = True
+    @property
+    def ordinal(self) -> bool:
+        """They look at nothing else."""
+        return True
 
     @property
     def places(self) -> int:
@@ -45,7 +48,7 @@ class OrderStatistic(Choice):
         self, weights: Sequence[Any], labels: Sequence[int] | None = None
     ) -> list[Any]:
         """1/m for the m best; candidates tied for the last places share these evenly."""
-        self.check(len(weights))
+        self.labels_of(weights, labels)
         kept: list[Any] = []
         for weight in weights:
             above = sum(other > weight for other in weights)

@@ -48,7 +48,7 @@ def choice_from_json(data: Any) -> Choice:
     >>> choice_from_json({"model": "noisy", "epsilon": "1/10", "inner": {"model": "best-of-K"}})
     Noisy(epsilon=Fraction(1, 10), inner=BestOf())
     """
-    if not isinstance(data, Mapping) or data.get("model") not in MODELS:
+    if not isinstance(data, Mapping) or str(data.get("model")) not in MODELS:
         raise ValueError(f"the choice model {data!r} is none of: {', '.join(MODELS)}.")
     model = MODELS[data["model"]]
     parameters = {key: _decoded(value) for key, value in data.items() if key != "model"}
