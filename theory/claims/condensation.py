@@ -146,9 +146,9 @@ condensation = Claim(
         r"P(w=w^*) \ge 1-\frac{1}{1+\lambda}\sum_{w_i<w^*}\frac{p_{\mathrm{ref},i}}{1-w_i/w^*}"
     ),
     plain=(
-        "With the sharpest selection the loop converges to an explicit law. Beyond a critical "
-        "share of synthetic data a fixed part of its mass sits at the best reward, however rare "
-        "that is in the real data."
+        "With the sharpest selection the loop converges from the real data to an explicit law, its "
+        "reward rising all the way. Beyond a critical share of synthetic data a fixed part of that "
+        "law's mass sits at the best reward, however rare that is in the real data."
     ),
     hypotheses=(
         "K = ∞",

@@ -1,4 +1,4 @@
-r"""Open: from which ratio of synthetic to real data on does a condensate form, at finite K?
+r"""No condensate while real data hold the top; from which ratio on there is one is open.
 
 Assumptions
     :math:`p_0 = p_{\rm ref}`, any K.
@@ -52,6 +52,7 @@ from fractions import Fraction
 from functools import partial
 
 from theory.claims.claim import Claim, Extremal, FalseTwin, Kind
+from theory.cores.ratios import CONDENSATION_THRESHOLD
 from theory.evidence.family import Family
 from theory.evidence.instance import Instance
 from theory.evidence.run import Run, curation_factor
@@ -126,4 +127,5 @@ no_condensate = Claim(
         ),
     ),
     extremal=Extremal(part="mass of the top", instance=_rare_top),
+    cores=CONDENSATION_THRESHOLD,
 )

@@ -58,11 +58,19 @@ MEETS = Core(
 
 
 def _leaves(
-    constant: Constant, Y: Element, top: Element, second: Element, J: Element, others: Element
+    constant: Constant,
+    X: Element,
+    Y: Element,
+    top: Element,
+    second: Element,
+    J: Element,
+    others: Element,
 ) -> Statement:
     part, whole = constant
     return Statement(
         assumed={
+            "X >= J·w*": X - J * top,
+            "X >= 0": X,
             "Y <= (K−J)·w2": others * second - Y,
             "Y >= 0": Y,
             "w* >= 0": top,
@@ -70,25 +78,28 @@ def _leaves(
             "J >= 0": J,
             "K−J >= 0": others,
         },
-        # (K−J)w2/x_J − Y/(Jw*+Y), times both denominators
-        conclusion=part * others * second * (J * top + Y) - whole * Y * (J * top + others * second),
+        # (K−J)w2/x_J − Y/(X+Y), times both denominators
+        conclusion=part * others * second * (X + Y) - whole * Y * (J * top + others * second),
     )
 
 
 LEAVES = Core(
     name="candidates off the top, every K",
-    says="0 ≤ Y ≤ (K−J)w2 ⇒ Y/(Jw*+Y) ≤ (K−J)w2/(Jw*+(K−J)w2), denominators cleared",
+    says=("X ≥ Jw*, 0 ≤ Y ≤ (K−J)w2 ⇒ Y/(X+Y) ≤ (K−J)w2/(Jw*+(K−J)w2), denominators cleared"),
     step=(
-        "Of K candidates J lie at the top, the others weigh Y. Averaged over J binomial (K, 1−m), "
-        "with (K−J)·Bin_K(J) = K·m·Bin_{K−1}(J): m' ≤ m·E[Kw2/x_J] = F_K·m. K = ∞: the "
-        "same with J = 1−m, K−J = m, Y = E_p[w; w < w*]."
+        "Of K candidates J lie at the top and weigh X = Jw*, the others weigh Y. Averaged over J "
+        "binomial (K, 1−m), with (K−J)·Bin_K(J) = K·m·Bin_{K−1}(J): m' ≤ m·E[Kw2/x_J] = F_K·m. "
+        "The rest below a level: neighbouring weights a > b in place of w* > w2, J candidates of "
+        "weight a or more, X ≥ Ja. K = ∞: the same with J = 1−m, K−J = m, X and Y the mean weights "
+        "above and below."
     ),
-    variables=("Y", "top", "second", "J", "others"),
+    variables=("X", "Y", "top", "second", "J", "others"),
     state=partial(_leaves, TRUE),
     degree=4,
     twins=(
         FalseCore("bound 2 % smaller", partial(_leaves, SMALLER)),
         FalseCore("any weight off the top", without(partial(_leaves, TRUE), "Y <= (K−J)·w2")),
+        FalseCore("any weight at the top", without(partial(_leaves, TRUE), "X >= J·w*")),
     ),
 )
 
@@ -189,5 +200,38 @@ LOWER_LEVEL = Core(
     ),
 )
 
+
+def _shape(
+    constant: Constant,
+    p: Element,
+    after: Element,
+    P: Element,
+    P_after: Element,
+    p0: Element,
+    P0: Element,
+    h: Element,
+) -> Statement:
+    part, whole = constant
+    return Statement(
+        assumed={},
+        zero={"P0·p = p0·P": P0 * p - p0 * P, "p' = hp": after - h * p, "P' = hP": P_after - h * P},
+        conclusion=whole * P0 * after - part * p0 * P_after,
+    )
+
+
+SHAPE = Core(
+    name="the top keeps its shape, every K and t",
+    says="P0·p = p0·P, p' = hp, P' = hP ⇒ P0·p' = p0·P'",
+    step=(
+        "H depends on the weight alone: one factor h for every atom at the top, and for their "
+        "total P. By induction p_t = p_0 P_t/P_0 there, that is p* = p_t/P_t: KL(p*‖p_t) = "
+        "−log P_t, which falls as P_t rises."
+    ),
+    variables=("p", "after", "P", "P_after", "p0", "P0", "h"),
+    state=partial(_shape, TRUE),
+    identity=True,
+    twins=(FalseCore("2 % more", partial(_shape, LARGER)),),
+)
+
 DECAY_RATE = (MEETS, LEAVES, FLOOR, CHORD, LOWER_LEVEL)
-THEOREM_2_1 = (LEAVES, CHORD)
+THEOREM_2_1 = (SHAPE, LEAVES, CHORD)

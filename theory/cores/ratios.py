@@ -223,6 +223,45 @@ ASSOCIATION = Core(
     twins=(FalseCore("any f", without(_association, "f <= f'")),),
 )
 
+
+def _hold(constant: Constant, f: Element, h: Element, H: Element, lam: Element) -> Statement:
+    part, whole = constant
+    hold = 1 + lam - lam * H
+    return Statement(
+        assumed={
+            "f(1+λ−λH) <= 1": 1 - f * hold,
+            "h <= H": H - h,
+            "λ(H−1) <= 1": hold,
+            "f >= 0": f,
+            "h >= 0": h,
+            "H >= 0": H,
+            "λ >= 0": lam,
+        },
+        # 1 − f'(1+λ−λH) with (1+λ)f' = 1 + λfh, times 1+λ
+        conclusion=part * (1 + lam) - whole * hold * (1 + lam * f * h),
+    )
+
+
+HOLD = Core(
+    name="real data hold the top, every K and t",
+    says="f(1+λ−λH) ≤ 1, 0 ≤ h ≤ H, (1+λ)f' = 1+λfh ⇒ f'(1+λ−λH) ≤ 1, times 1+λ",
+    step=(
+        "f = P_t(w*)/P_ref(w*), h = H_{p_t}(w*), H = H_ref(w*) ≥ 1. Induction on t from f = 1, "
+        "where it says H ≥ 1. h ≤ H: by 'the likelihood ratio stays monotone' g = p_t/ref does not "
+        "fall with the weight x of a competitor, −1/(w*+x+S) rises; by 'Chebyshev's association' "
+        "E[1/(w*+x+S)] is no larger under p_t, one competitor after another. K = ∞: E_{p_t}[w] ≥ "
+        "E_ref[w]. Where 1+λ−λH < 0 there is nothing to show."
+    ),
+    variables=("f", "h", "H", "lam"),
+    state=partial(_hold, TRUE),
+    degree=4,
+    twins=(
+        FalseCore("bound 2 % smaller", partial(_hold, SMALLER)),
+        FalseCore("weaker rivals", without(partial(_hold, TRUE), "h <= H")),
+    ),
+)
+
 LIKELIHOOD_RATIO = (FACTOR, RATIO, CEILING)
 DOMINANCE_MIXED = (FACTOR, RATIO, SWAP, ASSOCIATION)
+CONDENSATION_THRESHOLD = (FACTOR, RATIO, ASSOCIATION, HOLD)
 GAIN_AFTER_FIRST_ROUND = (*DOMINANCE_MIXED, *laws.SECOND_ROUND)

@@ -11,7 +11,7 @@ import math
 import pkgutil
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
 from itertools import combinations, product
@@ -279,7 +279,7 @@ def test_decay_of_one_draw_averages_to_the_mass_off_the_top(n: int, K: int) -> N
         for chance, draw in loop.draws(loop.ref):
             J = Fraction(draw.count(n - 1))
             Y = sum((loop.w[i] for i in draw if i < n - 1), Fraction(0))
-            room = margin(decay.LEAVES, Y, top, second, J, K - J)
+            room = margin(decay.LEAVES, J * top, Y, top, second, J, K - J)
             average += chance * room / ((J * top + Y) * (J * top + (K - J) * second))
         bound = sum(
             math.comb(K - 1, J)
@@ -291,6 +291,34 @@ def test_decay_of_one_draw_averages_to_the_mass_off_the_top(n: int, K: int) -> N
             for J in range(K)
         )
         assert average == m * bound - (1 - loop.kept(loop.ref)[-1])
+
+
+@SMALL
+def test_the_top_keeps_its_shape_as_the_loop_does(n: int, K: int) -> None:
+    for loop in loops(n, K):
+        # The top twice: two atoms of one weight.
+        two = Loop((*loop.ref, loop.ref[-1]), (*loop.w, loop.w[-1]), K, loop.lam)
+        two = replace(two, ref=tuple(p / sum(two.ref) for p in two.ref))
+        before = two.kept(two.ref)
+        after = two.kept(before)
+        (start, p, last), (P0, P, P_last) = (
+            (law[-1] for law in (two.ref, before, after)),
+            (law[-1] + law[-2] for law in (two.ref, before, after)),
+        )
+        h = last / p
+        statement = decay.SHAPE.state(p, last, P, P_last, start, P0, h)
+        assert {*statement.zero.values(), statement.conclusion} == {0}
+
+
+@SMALL
+def test_real_data_hold_the_top_as_the_loop_says(n: int, K: int) -> None:
+    for loop in loops(n, K, lam=Fraction(1, 3 * K)):
+        f, after = (loop.after(t)[-1] / loop.ref[-1] for t in (1, 2))
+        h, H = (loop.kept(p)[-1] / p[-1] for p in (loop.after(1), loop.ref))
+        statement = ratios.HOLD.state(f, h, H, loop.lam)
+        assert min(statement.assumed.values()) >= 0
+        hold = 1 + loop.lam - loop.lam * H
+        assert statement.conclusion == (1 + loop.lam) * (1 - after * hold)
 
 
 @SMALL

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from theory.evidence.family import Family
+from theory.evidence.fixed_points import FixedPoints, settled
 from theory.evidence.instance import Instance
 
 SUBCRITICAL = Family(
@@ -151,6 +152,14 @@ def test_extremes_have_fewer_levels_where_multisets_are_many() -> None:
     few = replace(SUBCRITICAL, candidates=(8,)).extremes()
     many = replace(SUBCRITICAL, candidates=(2,)).extremes()
     assert max(len(e.weights) for e in few) < max(len(e.weights) for e in many)
+
+
+def test_a_fixed_point_is_refused_when_it_is_none() -> None:
+    loop = settled(Instance.of([1, 2, 3], [1, 2, 4], K=math.inf, lam=1, steps=2), Fraction(1, 10))
+    assert loop.initial is not None
+    assert FixedPoints().objection(loop) == ""
+    for other in (replace(loop, initial=loop.initial[::-1]), replace(loop, lam=2 * loop.lam)):
+        assert FixedPoints().objection(other) == "p_0 is not the fixed point of K = ∞"
 
 
 def test_the_pure_loop_belongs_to_a_family_with_a_load_only_where_it_says_so() -> None:
