@@ -1,8 +1,9 @@
-r"""Two-dimensional data sets with exact densities: Gaussians on a ring, and two moons.
+r"""Two-dimensional data sets with exact densities: Gaussians on a ring, two moons, and rings.
 
 Each data set is one frozen description that both samples from its law and evaluates its density, so
 a histogram of the samples and the density can be held against each other. Groups (``labels``) name
-the mode or the moon a point belongs to; their shares are what the loop amplifies.
+the mode, moon or ring a point belongs to; their shares are what the loop amplifies. Laws on a line,
+with the same methods, are in :mod:`sim.lines`.
 
 Units: coordinates are dimensionless; a density is per unit area.
 """
@@ -15,8 +16,9 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import i0e
 
-__all__ = ["GaussianMixture", "TwoMoons"]
+__all__ = ["GaussianMixture", "Rings", "TwoMoons"]
 
 _CHUNK = 1 << 21
 """Largest points x components table held at once (16 MiB of float64)."""
@@ -72,7 +74,7 @@ class GaussianMixture:
 
         Raises ``ValueError`` if n is negative, ``TypeError`` if rng is not a NumPy Generator.
         """
-        _check_draw(n, rng)
+        check_draw(n, rng)
         component = rng.integers(self.modes, size=n)
         return self.means[component] + self.std * rng.standard_normal((n, 2))
 
@@ -97,7 +99,7 @@ class GaussianMixture:
         1.2e-6.
         """
         half = self.radius + reach * self.std
-        return (_centres(-half, half, side), _centres(-half, half, side))
+        return (centres(-half, half, side), centres(-half, half, side))
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ class TwoMoons:
 
         Raises ``ValueError`` if n is negative, ``TypeError`` if rng is not a NumPy Generator.
         """
-        _check_draw(n, rng)
+        check_draw(n, rng)
         moon = rng.integers(2, size=n)
         angle = rng.uniform(0.0, math.pi, size=n)
         centres = np.where((moon == 0)[:, None], _upper(angle), _lower(angle))
@@ -173,7 +175,7 @@ class TwoMoons:
         below 1.2e-6.
         """
         pad = reach * self.noise
-        return (_centres(-1.0 - pad, 2.0 + pad, side), _centres(-0.5 - pad, 1.0 + pad, side))
+        return (centres(-1.0 - pad, 2.0 + pad, side), centres(-0.5 - pad, 1.0 + pad, side))
 
     @cached_property
     def _rule(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -184,6 +186,83 @@ class TwoMoons:
         angle = (nodes + 1) * math.pi / 2
         weight = weights * math.pi / 2
         return np.concatenate([_upper(angle), _lower(angle)]), np.concatenate([weight, weight])
+
+
+@dataclass(frozen=True)
+class Rings:
+    r"""Concentric circles about the origin, equally likely, blurred by isotropic Gaussian noise.
+
+    .. math:: p(x) = \frac1m \sum_j \frac{1}{2\pi\sigma^2}\,
+              e^{-(\|x\|^2+R_j^2)/(2\sigma^2)}\, I_0\big(\|x\| R_j/\sigma^2\big),
+
+    with the modified Bessel function :math:`I_0`: the integral of the noise over the angle.
+
+    Parameters
+    ----------
+    radii
+        Radii R of the circles, strictly increasing, each at least 0.
+    noise
+        Standard deviation sigma of the noise in each coordinate; positive.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range.
+    """
+
+    radii: tuple[float, ...] = (1.0, 2.0, 3.0)
+    noise: float = 0.1
+
+    def __post_init__(self) -> None:
+        radii = np.asarray(self.radii, dtype=np.float64)
+        if radii.ndim != 1 or radii.size == 0 or not np.isfinite(radii).all() or radii[0] < 0:
+            raise ValueError(f"radii are {self.radii!r}; give one or more finite radii >= 0")
+        if (np.diff(radii) <= 0).any():
+            raise ValueError(f"radii are {self.radii!r}; give them in strictly increasing order")
+        if not (math.isfinite(self.noise) and self.noise > 0):
+            raise ValueError(f"noise is {self.noise!r}; give a positive standard deviation")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the groups that :meth:`labels` numbers, from the inside."""
+        return tuple(f"ring {j}" for j in range(len(self.radii)))
+
+    def sample(self, n: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Draw n independent points, shape (n, 2), from the blurred circles.
+
+        Raises ``ValueError`` if n is negative, ``TypeError`` if rng is not a NumPy Generator.
+        """
+        check_draw(n, rng)
+        radius = np.asarray(self.radii)[rng.integers(len(self.radii), size=n)]
+        angle = rng.uniform(0.0, 2 * math.pi, size=n)
+        circle = radius[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
+        return circle + self.noise * rng.standard_normal((n, 2))
+
+    def density(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Density per unit area at points (n, 2), shape (n,); exact to rounding."""
+        x = _check_points(points)
+        distance = np.hypot(x[:, 0], x[:, 1])[:, None]
+        radii, variance = np.asarray(self.radii), self.noise**2
+        # i0e(z) = e^{-z} I_0(z) leaves the exponent a square, which does not overflow.
+        rings = np.exp(-((distance - radii) ** 2) / (2 * variance)) * i0e(
+            distance * radii / variance
+        )
+        return rings.mean(axis=1) / (2 * math.pi * variance)
+
+    def labels(self, points: ArrayLike) -> NDArray[np.int64]:
+        """Index of the nearest circle for points (n, 2), shape (n,); the inner one on a tie."""
+        x = _check_points(points)
+        gaps = np.abs(np.hypot(x[:, 0], x[:, 1])[:, None] - np.asarray(self.radii))
+        return np.argmin(gaps, axis=1)
+
+    def grid(self, side: int, reach: float = 5.0) -> tuple[NDArray[np.float64], ...]:
+        """Square grid of cell centres about the rings: two coordinate arrays of length ``side``.
+
+        ``reach`` standard deviations are kept beyond the largest circle; at 5 the mass left out is
+        below 1.2e-6.
+        """
+        half = self.radii[-1] + reach * self.noise
+        return (centres(-half, half, side), centres(-half, half, side))
 
 
 def _upper(angle: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -227,14 +306,15 @@ def _parts(n: int, width: int) -> list[slice]:
     return [slice(start, start + step) for start in range(0, n, step)]
 
 
-def _centres(low: float, high: float, side: int) -> NDArray[np.float64]:
+def centres(low: float, high: float, side: int) -> NDArray[np.float64]:
     """Centres of ``side`` equal cells that tile the interval from low to high."""
     if side < 1:
         raise ValueError(f"side is {side!r}; give the number of cells per axis, 1 or more")
     return low + (high - low) * (np.arange(side) + 0.5) / side
 
 
-def _check_draw(n: int, rng: np.random.Generator) -> None:
+def check_draw(n: int, rng: np.random.Generator) -> None:
+    """Refuse a negative number of samples, and a random source that is not a Generator."""
     if n < 0:
         raise ValueError(f"n is {n!r}; give the number of samples, 0 or more")
     if not isinstance(rng, np.random.Generator):

@@ -9,7 +9,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import chi2
 
-from sim import GaussianMixture, TwoMoons
+from sim import GaussianMixture, Rings, TwoMoons
 
 DATA_SETS = [
     GaussianMixture(),
@@ -17,6 +17,8 @@ DATA_SETS = [
     GaussianMixture(modes=1, radius=0.0, std=1.0),
     TwoMoons(),
     TwoMoons(noise=0.4),
+    Rings(),
+    Rings(radii=(0.0, 1.5), noise=0.4),
 ]
 
 
@@ -132,7 +134,32 @@ def test_moon_labels_split_the_law_in_halves():
     assert share[0] / share.sum() == pytest.approx(0.5, abs=1e-6)
 
 
-@pytest.mark.parametrize("data", [GaussianMixture(), TwoMoons()], ids=_ids)
+def test_ring_density_agrees_with_adaptive_integration_over_the_angle():
+    rings, points = Rings(radii=(0.5, 3.0), noise=0.2), np.array([[0.1, 0.2], [3.1, -0.4], [2, 2]])
+
+    def integrand(angle, point, radius):
+        centre = radius * np.array([math.cos(angle), math.sin(angle)])
+        return math.exp(-((point - centre) ** 2).sum() / 0.08) / (0.08 * math.pi) / (4 * math.pi)
+
+    expected = [
+        sum(
+            quad(integrand, 0, 2 * math.pi, (point, radius), points=[math.pi / 4], epsabs=1e-14)[0]
+            for radius in (0.5, 3.0)
+        )
+        for point in points
+    ]
+    np.testing.assert_allclose(rings.density(points), expected, rtol=1e-9, atol=1e-13)
+
+
+def test_ring_labels_name_the_nearest_circle_and_its_density_does_not_overflow():
+    rings = Rings(radii=(1.0, 5.0), noise=0.01)
+    assert rings.labels([[0.0, 0.0], [0.0, 2.9], [3.1, 0.0], [0.0, -9.0]]).tolist() == [0, 0, 1, 1]
+    # On a circle far from the centre the law is locally a line blurred across.
+    across = 0.5 / (2 * math.pi * 5) / (math.sqrt(2 * math.pi) * 0.01)
+    assert rings.density([[5.0, 0.0]])[0] == pytest.approx(across, rel=1e-5, abs=0)
+
+
+@pytest.mark.parametrize("data", [GaussianMixture(), TwoMoons(), Rings()], ids=_ids)
 def test_sampling_is_reproducible_and_takes_any_size(data):
     first = data.sample(7, np.random.default_rng(1))
     np.testing.assert_array_equal(first, data.sample(7, np.random.default_rng(1)))
@@ -150,6 +177,10 @@ def test_sampling_is_reproducible_and_takes_any_size(data):
         (lambda: GaussianMixture(std=math.nan), "std is nan"),
         (lambda: TwoMoons(noise=0.0), "without noise the moons have no density"),
         (lambda: TwoMoons(noise=math.inf), "noise is inf"),
+        (lambda: Rings(radii=()), "one or more finite radii"),
+        (lambda: Rings(radii=(2.0, 1.0)), "strictly increasing"),
+        (lambda: Rings(radii=(-1.0, 1.0)), "radii >= 0"),
+        (lambda: Rings(noise=0.0), "noise is 0.0"),
         (lambda: TwoMoons().grid(0), "side is 0"),
         (lambda: TwoMoons().sample(-1, np.random.default_rng(0)), "n is -1"),
         (lambda: TwoMoons().density([1.0, 2.0]), "shape"),
