@@ -88,7 +88,8 @@ def likelihood_ratio_step() -> sympy.Expr:
 
     comes out as a product of positive factors: exchanging a rival for a better one raises the
     factor of large weights relative to that of small ones. With more levels it is a sum of such
-    products over pairs of levels, with the other rivals' weights added to w. Factored.
+    products over pairs of levels. Where K > 2 the other rivals' total is random as well: see
+    :func:`other_rivals`. Factored.
     """
 
     def mean(w: sympy.Expr, low: sympy.Expr, high: sympy.Expr) -> sympy.Expr:
@@ -98,3 +99,19 @@ def likelihood_ratio_step() -> sympy.Expr:
         W, G, G + RISE
     ) * mean(W + E, sympy.Integer(1), sympy.Integer(1))
     return sympy.factor(sympy.together(crossed))
+
+
+def other_rivals() -> sympy.Expr:
+    r"""What the other rivals need, who add a random S' to the weights: :math:`f f'' - f'^2` for
+    :math:`f(y) = E[1/(y+S')]`, where S' is 0 or d with masses :math:`q_b` and :math:`q_d` (a
+    common part of S' belongs to y = w), coefficient by coefficient.
+
+    With f in place of 1/y the cross-difference of :func:`likelihood_ratio_step` is
+    :math:`q_b q_d\rho\,\big(f(y)f(y+d+e) - f(y+d)f(y+e)\big)`, :math:`y = w+b`, which is not
+    negative for every d and e just if :math:`\log f` is convex. It is: all terms are positive.
+    (For any S' by Cauchy and Schwarz: :math:`f'^2 \le E[(y+S')^{-1}]\,
+    E[(y+S')^{-3}] = \frac12 f f''`.)
+    """
+    f = Q_B / W + Q_D / (W + D)
+    curvature = sympy.Poly(f * sympy.diff(f, W, 2) - sympy.diff(f, W) ** 2, Q_B, Q_D)
+    return sum(sympy.factor(c) * Q_B**i * Q_D**j for (i, j), c in curvature.terms())

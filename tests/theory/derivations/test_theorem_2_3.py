@@ -88,6 +88,18 @@ def test_the_likelihood_ratio_step_by_hand() -> None:
     assert expression.is_positive
 
 
+def test_other_rivals_leave_the_step_positive() -> None:
+    expression = derived.other_rivals()
+    assert expression.is_positive
+    # At w = 2, d = 3 and masses 5, 7 by hand: f, f' and f'' of 5/y + 7/(y + 3).
+    f, slope, curvature = (
+        c * (5 / Fraction(2) ** n + 7 / Fraction(5) ** n) for n, c in ((1, 1), (2, -1), (3, 2))
+    )
+    names = (derived.W, derived.D, derived.Q_B, derived.Q_D)
+    got = expression.subs(dict(zip(names, (2, 3, 5, 7), strict=True)))
+    assert Fraction(str(got)) == f * curvature - slope**2
+
+
 def test_rounds_start_at_one() -> None:
     with pytest.raises(ValueError, match="from 1 on"):
         derived.excess(derived.floor_by_pairs(), 0)
