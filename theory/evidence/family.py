@@ -224,7 +224,8 @@ class Family:
 
     def corners(self) -> tuple[Instance, ...]:
         """Named degenerate cases: one atom, constant reward, K = 1, no synthetic data, the ends
-        of the load, nearly all mass on one atom, tiny and huge reward ranges."""
+        of the load, nearly all mass on one atom, tiny and huge reward ranges; where the start is
+        free, one that is a single atom."""
         several = min((K for K in self.candidates if K > 1), default=1)
         loads: list[Fraction | None] = [None]
         if self.load is not None:
@@ -243,7 +244,7 @@ class Family:
             ([1, 1], [1_000_000, 1_000_001], several),
             ([2, 1], [1, 10**12], several),
         ]
-        return tuple(
+        corners = tuple(
             Instance.of(
                 masses,
                 weights,
@@ -256,6 +257,12 @@ class Family:
             for masses, weights, K in shapes
             if K > 1 or self.single_candidate or 1 in self.candidates
         )
+        if not self.free_start:
+            return corners
+        # A start may leave atoms out: all of it on the lowest of three weights.
+        lowest = (Fraction(1), Fraction(0), Fraction(0))
+        single = (replace(c, initial=lowest) for c in corners if len(set(c.weights)) == 3)
+        return (*corners, *single)
 
     def extremes(self) -> tuple[Instance, ...]:
         """Where sharp constants are reached: weights nearly equal (expansions to first order), and

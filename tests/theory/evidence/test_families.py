@@ -68,6 +68,7 @@ def test_corners_cover_the_degenerate_cases() -> None:
     assert any(max(c.weights) == 10**12 for c in corners)
     assert any(0 < max(c.weights) / min(c.weights) - 1 < Fraction(1, 10**5) for c in corners)
     assert any(max(c.probabilities) > 1 - Fraction(1, 10**5) for c in corners)
+    assert any(c.initial is not None and 0 in c.initial for c in corners)
     assert all(c.lam == math.inf for c in Family().corners())
 
 
