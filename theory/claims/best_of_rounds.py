@@ -141,5 +141,9 @@ never_beyond_the_best = Claim(
     ),
     extremal=Extremal(part="KL to the start", instance=_best_of_quantiles, rungs=3),
     cores=BEST_OF_ROUNDS,
-    machine_checked=("Envelope.best_of_rounds", "Best_of_rounds.best_of_rounds_kl"),
+    machine_checked=(
+        "Envelope.best_of_rounds",
+        "Best_of_rounds.best_of_rounds_kl",
+        "Best_of_rounds.pure_support",
+    ),
 )

@@ -148,6 +148,8 @@ limit_law = Claim(
         "Top_entropy.top_entropy_decreases",
         "Top_entropy.tilted_top_entropy",
         "Top_entropy.tilted_top_entropy_decreases",
+        "Theorem_2_1.top_keeps_shape",
+        "Theorem_2_1.tilted_top_keeps_shape",
         "Theorem_2_1.top_grows",
         "Theorem_2_1.top_takes_all",
         "Theorem_2_1.tilted_top_grows",

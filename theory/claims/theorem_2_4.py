@@ -97,5 +97,6 @@ stability_with_real_data = Claim(
     machine_checked=(
         "Theorem_2_4.density_bounded",
         "Logarithms.kl_bounded",
+        "Logarithms.mixed_support",
     ),
 )

@@ -131,5 +131,6 @@ stability_with_real_data = Claim(
         "Sharp_constant.sharp_stability",
         "Sharp_constant.sharp_constant_converges",
         "Sharp_constant.sharp_constant_below",
+        "Logarithms.mixed_support",
     ),
 )

@@ -3,7 +3,7 @@
     Assumptions.  [p0] is any law on a finite type, [w] a positive weight, [K >= 1].
 
     Claim.  In nats and for all [t], [KL(p_t || p_0) <= t ln K - 1 + K^(-t)]
-    ([best_of_rounds_kl]).
+    ([best_of_rounds_kl]).  No round adds or loses an atom ([pure_support]).
 
     Kind.  Upper bound.  That no smaller constant would do is not proved here.
 
@@ -39,7 +39,7 @@ Lemma density_gt0 (p : T -> R) n x : law p -> 0 < density w p n x.
 Proof. by move=> p_law; rewrite !mulr_gt0 ?ltr0n ?inverse_total_gt0. Qed.
 
 (** No round loses an atom. *)
-Lemma pure_support t x : (0 < pure K w p0 t x) = (0 < p0 x).
+Theorem pure_support t x : (0 < pure K w p0 t x) = (0 < p0 x).
 Proof.
 elim: t => //= t <-; rewrite -(prednK K_gt0) kept_density prednK //.
 by rewrite pmulr_lgt0 // density_gt0 //; exact: pure_law.

@@ -6,6 +6,8 @@
     Claim.  In nats and for all [t]:
     - [KL(p_t || p_ref) <= - ln (1 - lam (K-1))] if [lam (K-1) < 1] ([kl_bounded]);
     - [KL(p_ref || p_t) <= ln (1 + lam)], whatever [lam] and [K] ([reverse_kl_bounded]).
+    No round adds or loses an atom ([mixed_support]), so that no divergence is infinite and read as
+    a sum of finite terms.
 
     Kind.  Upper bounds; sharp ones are in Sharp_constant.v and Reverse_constant.v.
 
@@ -47,7 +49,7 @@ Variables (T : finType) (K : nat) (lam : R) (w pref : T -> R).
 Hypotheses (K_gt0 : (0 < K)%N) (lam_ge0 : 0 <= lam) (w_gt0 : positive w) (pref_law : law pref).
 
 (** No round adds or loses an atom. *)
-Lemma mixed_support t x : (0 < mixed K lam w pref pref t x) = (0 < pref x).
+Theorem mixed_support t x : (0 < mixed K lam w pref pref t x) = (0 < pref x).
 Proof.
 have [pref_ge0 _] := pref_law; have lam1_gt0 := lam1_gt0 lam_ge0.
 apply/idP/idP => [|pref_gt0]; last first.
