@@ -242,12 +242,18 @@ class _Search:
         for digits in DIGITS:
             instance = self.family.rounded(point, digits)
             score = self.score(self.family.point(instance))
-            instance = instance.with_steps(score.t)
+            instance = self._shortened(instance, score.t)
             if score.margin < HIT and ball.affordable(instance):
                 verdict = ball.check(self.sides, instance)
                 if verdict.status is Status.FAILS:
                     return instance, verdict
         return None
+
+    def _shortened(self, instance: Instance, t: int) -> Instance:
+        """The instance without the rounds after t, unless what fails at t looks at a later law."""
+        short = instance.with_steps(t)
+        fails = float_score(self.sides, self.family, short).margin < HIT
+        return short if fails else instance
 
     def _objective(self, point: Point) -> Callable[[FloatArray], float]:
         def objective(vector: FloatArray) -> float:

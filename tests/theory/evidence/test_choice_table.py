@@ -15,7 +15,7 @@ import pytest
 from theory.__main__ import main
 from theory.choice import choice_from_json, enumerated_factor
 from theory.claims import claims
-from theory.evidence import ball, choice_proofs, choice_table, rational
+from theory.evidence import ball, choice_proofs, choice_table, rational, tuples
 from theory.evidence.choice_proofs import ALL, ARGUMENTS, EVERYONE, MONOTONE, Argument
 from theory.evidence.choice_report import choice_table as drawn
 from theory.evidence.choice_report import details, problems, write_counterexamples
@@ -106,6 +106,16 @@ def test_a_false_argument_is_refuted_and_told(monkeypatch: pytest.MonkeyPatch) -
     assert found.broken
     (first, *_) = problems([found])
     assert "said to be proved (because I say so) and fails on p_ref" in first
+
+
+@EVERY_OTHER
+def test_a_wrong_kept_law_breaks_the_identity(
+    curation: Curation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Draws counted as if none of them were alike: what is said to be proved is attacked."""
+    monkeypatch.setattr(tuples, "_orders", lambda draws: math.factorial(len(draws)))
+    found = few("price-identity", curation.name)
+    assert {part.name for part in found.broken} == {part.name for part in found.parts}
 
 
 def test_a_refuted_cell_is_not_broken_without_an_argument() -> None:

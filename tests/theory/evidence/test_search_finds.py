@@ -53,6 +53,20 @@ def test_a_true_statement_survives_every_stage() -> None:
     assert refute(increase, SMALL, rng()) is None
 
 
+def test_what_fails_at_a_round_may_look_at_the_next_law() -> None:
+    def leaves(run: Run) -> Iterator[Sides]:
+        # Named after the law that it starts from, as identities of one round are.
+        for t in range(run.steps):
+            yield Sides.equal("stays", t, run.expected_weight(t + 1), run.expected_weight(t))
+
+    found = hunt(leaves, SMALL, rng()).refutation
+    assert found is not None
+    assert found.stage == "random draws"
+    assert found.instance.steps == 1
+    # A hit of the first draws, and not one among hundreds that could not be confirmed.
+    assert found.evaluations < 20
+
+
 def test_given_instances_come_first() -> None:
     start = Instance.of([1, 1], [1, 3], K=2, steps=1)
     found = refute(decrease, SMALL, rng(), [start])
