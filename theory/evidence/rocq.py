@@ -2,8 +2,13 @@ r"""Machine-checked evidence: what Rocq's kernel has accepted of ``theory/proofs
 
 Checking a proof takes Rocq (Coq) and its libraries, and a minute. ``make proofs`` does it
 (:mod:`theory.evidence.rocq_build`) and writes down which sources were checked, by their hashes, and
-which axioms each theorem rests on. :func:`status` reads that record; it never takes one that was
-made of other sources, and never one that the present machine could not have made.
+which axioms each theorem rests on. :func:`status` reads that record; it takes none that was made of
+other sources, or by another version of Rocq than is installed. The record is a file like any other:
+this guards against mistakes, not against someone who writes a record, or what was compiled, by
+hand. Who doubts it deletes ``build/proofs`` and runs ``make proofs``.
+
+What a theorem is called says nothing about what it says: its statement is in the record, and the
+tests hold those that claims name to a list of hypotheses, and the definitions to computed values.
 """
 
 from __future__ import annotations
@@ -11,8 +16,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,8 +33,9 @@ PACKAGES = (
 )
 INSTALL = f"install Rocq and its libraries (on Debian: apt-get install {' '.join(PACKAGES)})"
 
-# The axioms that a proof may rest on, by the library that assumes them. All are the classical logic
-# that the real numbers of these libraries are built with; none speaks of this project.
+# The axioms that a proof may rest on, by the library that assumes them: those that some proof
+# needs, and no others. All are the classical logic that the real numbers of these libraries are
+# built with; none speaks of this project.
 ALLOWED_AXIOMS: Mapping[str, str] = {
     "ClassicalDedekindReals.sig_forall_dec": "standard library, Reals: a limited omniscience",
     "ClassicalDedekindReals.sig_not_dec": "standard library, Reals: weak excluded middle",
@@ -35,10 +43,6 @@ ALLOWED_AXIOMS: Mapping[str, str] = {
     "equal values are equal (Reals are functions)",
     "Classical_Prop.classic": "standard library: excluded middle",
     "Epsilon.epsilon_statement": "standard library: choice (used by Rstruct of mathcomp-analysis)",
-    "boolp.functional_extensionality_dep": "mathcomp classical: functions with equal values are "
-    "equal",
-    "boolp.propositional_extensionality": "mathcomp classical: equivalent statements are equal",
-    "boolp.constructive_indefinite_description": "mathcomp classical: choice",
 }
 
 
@@ -108,14 +112,38 @@ class Record:
 
 @dataclass(frozen=True)
 class RocqReport:
-    """Whether named theorems are machine-checked here, and in ``detail`` why or why not."""
+    """Whether named theorems are machine-checked here, in ``detail`` why or why not, and what those
+    that are say, as Rocq prints it."""
 
     status: Literal["checked", "not rebuilt here", "failed"]
     detail: str
+    statements: Mapping[str, str] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, str]:
+    def to_json(self) -> dict[str, Any]:
         """A JSON object."""
-        return {"status": self.status, "detail": self.detail}
+        return {
+            "status": self.status,
+            "detail": self.detail,
+            "statements": dict(self.statements),
+        }
+
+
+def version() -> str | None:
+    """The installed Rocq, ``"Coq 8.16.1"`` say; ``None`` if there is none that answers."""
+    program = shutil.which("coqc")
+    return None if program is None else _version(program)
+
+
+@cache
+def _version(program: str) -> str | None:
+    try:
+        answer = subprocess.run(
+            [program, "--print-version"], stdout=subprocess.PIPE, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    words = answer.stdout.split()
+    return f"Coq {words[0]}" if words else None
 
 
 def source_files(sources: Path = SOURCES) -> list[Path]:
@@ -148,11 +176,18 @@ def status(names: Sequence[str], sources: Path = SOURCES, folder: Path | None = 
     """
     if not names:
         raise ValueError("no theorem is named: give at least one, as File.theorem.")
-    if shutil.which("coqc") is None:
+    installed = version()
+    if installed is None:
         return RocqReport("not rebuilt here", f"Rocq is not installed: {INSTALL}")
     record = Record.read((folder or build_folder()) / "record.json")
     if record is None:
         return RocqReport("not rebuilt here", "the proofs were not built: run make proofs")
+    if record.rocq != installed:
+        return RocqReport(
+            "not rebuilt here",
+            f"the proofs were checked by {record.rocq}, and {installed} is installed: "
+            "run make proofs",
+        )
     if dict(record.sources) != hashes(sources):
         return RocqReport(
             "not rebuilt here", "the proofs changed after they were built: run make proofs"
@@ -165,4 +200,8 @@ def status(names: Sequence[str], sources: Path = SOURCES, folder: Path | None = 
     if foreign := [axiom for axiom in axioms if axiom not in ALLOWED_AXIOMS]:
         return RocqReport("failed", f"rests on axioms that are not allowed: {', '.join(foreign)}")
     basis = f"classical axioms of the libraries: {', '.join(axioms)}" if axioms else "no axioms"
-    return RocqReport("checked", f"{', '.join(names)} ({record.rocq}; {basis})")
+    return RocqReport(
+        "checked",
+        f"{', '.join(names)} ({record.rocq}; {basis})",
+        {name: record.theorems[name].statement for name in names},
+    )

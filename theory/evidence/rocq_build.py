@@ -32,6 +32,7 @@ from theory.evidence.rocq import (
     build_folder,
     hashes,
     source_files,
+    version,
 )
 
 JOBS = 2
@@ -39,6 +40,9 @@ JOBS = 2
 TIME_LIMIT = 1_800
 # How coqc ends its complaint about a library that is not installed.
 MISSING_LIBRARY = re.compile(r"with prefix (mathcomp|Coquelicot)\b")
+# How Rocq complains about what an interrupted build has left behind, or one by another version of
+# it or of its libraries.
+UNUSABLE = re.compile(r"premature end of file|bad version number|inconsistent assumptions")
 
 
 class BuildFailed(Exception):
@@ -68,6 +72,8 @@ def build(
     ------
     FileNotFoundError
         If Rocq is not installed, or there is nothing to build.
+    OSError
+        If the folder cannot be written.
     """
     for program in ("coqc", "coqchk", "coq_makefile", "make"):
         if shutil.which(program) is None:
@@ -77,10 +83,11 @@ def build(
         raise FileNotFoundError(f"no Rocq sources (*.v) in {sources}.")
     folder = folder or build_folder()
     began = time.perf_counter()
-    sums = hashes(sources)
     theorems: dict[str, Theorem] = {}
+    _copy([*files, sources / "_CoqProject"], folder)
+    # Of what is compiled: the sources may change meanwhile.
+    sums = hashes(folder)
     try:
-        _copy([*files, sources / "_CoqProject"], folder)
         modules = [file.stem for file in files]
         _compile(modules, folder, tell, limit)
         theorems = _theorems(modules, folder, limit)
@@ -88,7 +95,7 @@ def build(
     except BuildFailed as failure:
         problems = [str(failure)]
     record = Record(
-        rocq=_version(),
+        rocq=version() or "a Rocq that does not tell its version",
         sources=sums,
         theorems=theorems,
         problems=tuple(problems),
@@ -172,18 +179,39 @@ def _complaint(program: str, output: str) -> str:
 def _compile(
     modules: Sequence[str], folder: Path, tell: Callable[[str], None], limit: float
 ) -> None:
+    _library(folder)
     sources = [f"{module}.v" for module in modules]
     _run(["coq_makefile", "-f", "_CoqProject", *sources, "-o", "CoqMakefile"], folder, limit)
-    _run(["make", "-f", "CoqMakefile", f"-j{JOBS}"], folder, limit, tell)
+    make = ["make", "-f", "CoqMakefile", f"-j{JOBS}"]
+    try:
+        _run(make, folder, limit, tell)
+    except BuildFailed as failure:
+        if not UNUSABLE.search(str(failure)):
+            raise
+        tell("What an earlier build left behind cannot be used: building anew.")
+        for compiled in folder.glob("*.vo*"):
+            compiled.unlink()
+        _run(make, folder, limit, tell)
 
 
 def _library(folder: Path) -> tuple[list[str], str]:
-    """The load path of ``_CoqProject``, and the name of our library in it."""
+    """The load path of ``_CoqProject``, and the name of our library in it.
+
+    Options can switch checks off, or bring in files that nobody looks at: beside the load path,
+    only warnings may be chosen."""
     options = shlex.split((folder / "_CoqProject").read_text(encoding="utf-8"), comments=True)
-    for flag, path, name in zip(options, options[1:], options[2:], strict=False):
-        if flag in ("-Q", "-R") and path == ".":
-            return [flag, path, name], name
-    raise BuildFailed("_CoqProject does not name the library: give it a line '-Q . Name'")
+    path, rest = options[:3], options[3:]
+    if (
+        len(path) < 3
+        or path[0] not in ("-Q", "-R")
+        or path[1] != "."
+        or (rest and rest[:-1] != ["-arg", "-w", "-arg"])
+    ):
+        raise BuildFailed(
+            f"_CoqProject says {' '.join(options) or 'nothing'!r}: let it say '-Q . Name', and at "
+            "most '-arg -w -arg' with a choice of warnings"
+        )
+    return path, path[2]
 
 
 def _assumed(modules: Sequence[str], folder: Path, limit: float) -> Iterator[str]:
@@ -265,19 +293,15 @@ def _foreign(theorems: dict[str, Theorem]) -> Iterator[str]:
             yield f"{name} rests on axioms that are not allowed: {', '.join(foreign)}"
 
 
-def _version() -> str:
-    version = subprocess.run(
-        ["coqc", "--print-version"], stdout=subprocess.PIPE, text=True, check=True
-    )
-    return f"Coq {version.stdout.split()[0]}"
-
-
 def main() -> int:
     """Build; exit status 0 if every proof was accepted."""
     try:
         record = build(tell=print)
     except FileNotFoundError as missing:
         print(missing, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{build_folder()} cannot be written: {error}.", file=sys.stderr)
         return 1
     for problem in record.problems:
         print(problem, file=sys.stderr)

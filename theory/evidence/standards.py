@@ -6,7 +6,8 @@ r"""What a claim must show to stand: one sentence for everything that it does no
   alone may be unable to decide some part.)
 * A tight bound reaches 1 along extremal instances of its family, at every setting.
 * Every false twin falls to a counterexample of its own family, confirmed with no rounding.
-* Every proof that it advertises is accepted; one that was not rebuilt is no evidence and no fault.
+* Every proof that it advertises is accepted; one that was not rebuilt is no evidence and no fault,
+  but where no other evidence was asked for there is none.
 * A refuted statement fails on its counterexample, with no rounding.
 """
 
@@ -102,8 +103,12 @@ def _failed_proofs(findings: Findings) -> Iterator[str]:
         if not core.holds or core.problems:
             reason = "; ".join(core.problems) or core.method
             yield f"core {core.name!r} is not proved: {reason}"
-    if findings.rocq is not None and findings.rocq.status == "failed":
+    if findings.rocq is None:
+        return
+    if findings.rocq.status == "failed":
         yield f"machine-checked proof failed: {findings.rocq.detail}"
+    elif findings.rocq.status == "not rebuilt here" and len(findings.wanted) == 1:
+        yield f"no evidence: {NOT_REBUILT}, {findings.rocq.detail}"
 
 
 def _first_failure(findings: Findings, strength: Strength) -> str:

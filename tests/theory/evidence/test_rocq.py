@@ -6,11 +6,12 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from theory.claims import claims
-from theory.evidence import rocq
+from theory.evidence import rocq, rocq_build
 from theory.evidence.rocq import ALLOWED_AXIOMS, SOURCES, Record, Theorem
 from theory.evidence.rocq_build import build
 
@@ -63,6 +64,28 @@ BAD = {
         "Unset Guard Checking.\nFixpoint loop (n : nat) : False := loop n.\n"
         "Theorem absurd : 0 = 1. Proof. destruct (loop 0). Qed.",
         "Bad.loop is assumed without proof (constants/inductives relying on unsafe (co)fixpoints)",
+    ),
+    "guard bypassed": (
+        "#[bypass_check(guard)] Fixpoint loop (n : nat) : False := loop n.\n"
+        "Theorem absurd : 0 = 1. Proof. destruct (loop 0). Qed.",
+        "Bad.loop is assumed without proof (constants/inductives relying on unsafe (co)fixpoints)",
+    ),
+    "universes switched off": (
+        "Unset Universe Checking.\nDefinition U : Type := Type.\nDefinition bad : U := U.",
+        "Bad.bad is assumed without proof (constants/inductives relying on type-in-type)",
+    ),
+    "positivity switched off": (
+        "Unset Positivity Checking.\nInductive D := mk : (D -> False) -> D.",
+        "Bad.D is assumed without proof (inductives whose positivity is assumed)",
+    ),
+    "declared module": (
+        "Module Type S. Axiom bad : False. End S.\nDeclare Module M : S.\n"
+        "Theorem absurd : 0 = 1. Proof. destruct M.bad. Qed.",
+        "Bad.M.bad is assumed without proof (axioms)",
+    ),
+    "abandoned": (
+        "Theorem absurd : 0 = 1. Proof. Abort.",
+        "The reference Planted.Bad.absurd was not found",
     ),
     "wrong proof": ("Theorem absurd : 0 = 1. Proof. reflexivity. Qed.", 'Unable to unify "1"'),
     "library not installed": (
@@ -173,6 +196,67 @@ def test_bad_file_fails(tmp_path: Path, text: str, complaint: str) -> None:
 
 
 @needs_rocq
+@pytest.mark.parametrize(
+    "options",
+    [
+        "-Q . Planted\n-arg -type-in-type",
+        "-Q . Planted\n-arg -impredicative-set",
+        "-Q . Planted\n-arg -vos",
+        "-Q . Planted\n-Q ../elsewhere Elsewhere",
+        "-Q elsewhere Planted",
+        "-arg -w -arg none",
+        "",
+    ],
+)
+def test_options_that_weaken_the_check_are_refused(tmp_path: Path, options: str) -> None:
+    sources = planted(tmp_path / "sources", Good=GOOD)
+    (sources / "_CoqProject").write_text(f"{options}\n")
+    (problem,) = build(sources, tmp_path / "build").problems
+    assert "let it say '-Q . Name'" in problem
+    assert rocq.status(["Good.reflexive"], sources, tmp_path / "build").status == "failed"
+
+
+@needs_rocq
+def test_what_is_of_no_use_is_compiled_anew(tmp_path: Path) -> None:
+    use = "From Planted Require Import Good.\nTheorem again : 0 = 0. Proof. apply reflexive. Qed."
+    sources, folder = planted(tmp_path / "sources", Good=GOOD, Use=use), tmp_path / "build"
+    assert build(sources, folder).problems == ()
+    for broken in (folder / "Good.vo").read_bytes()[:-100], b"":
+        (folder / "Good.vo").write_bytes(broken)
+        (folder / "Use.vo").unlink()
+        assert build(sources, folder).problems == ()
+
+
+@needs_rocq
+def test_record_tells_what_was_compiled_when_the_sources_change_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources, folder = planted(tmp_path / "sources", Good=GOOD), tmp_path / "build"
+    copied = rocq_build._copy
+
+    def copy_late(*arguments: Any) -> None:
+        planted(sources, Good=GOOD.replace("n = n", "0 = 0").replace("(n : nat)", ""))
+        copied(*arguments)
+        planted(sources, Good=GOOD)
+
+    monkeypatch.setattr(rocq_build, "_copy", copy_late)
+    assert build(sources, folder).theorems["Good.reflexive"].statement == "0%N = 0%N"
+    assert rocq.status(["Good.reflexive"], sources, folder).status == "not rebuilt here"
+
+
+@needs_rocq
+def test_folder_that_cannot_be_written_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(rocq_build, "build_folder", lambda: tmp_path / "file" / "proofs")
+    assert rocq_build.main() == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"{tmp_path / 'file' / 'proofs'} cannot be written: ")
+    assert said.count("\n") == 1
+
+
+@needs_rocq
 def test_proof_that_does_not_end_is_stopped(tmp_path: Path) -> None:
     endless = "Theorem endless : 0 = 0. Proof. do 1000000000 idtac. reflexivity. Qed."
     sources = planted(tmp_path / "sources", Endless=endless)
@@ -203,8 +287,36 @@ def test_without_rocq_nothing_is_checked_and_the_packages_are_named(
         build(sources, tmp_path / "build")
 
 
+@pytest.mark.parametrize("installed", ["Coq 8.17.0", None])
+def test_record_of_another_rocq_is_no_evidence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: str | None
+) -> None:
+    sources = planted(tmp_path / "sources", Good=GOOD)
+    record = Record("Coq 8.16.1", rocq.hashes(sources), {"Good.x": Theorem("P", ())}, (), 1.0)
+    tmp_path.joinpath("record.json").write_text(json.dumps(record.to_json()))
+    monkeypatch.setattr(rocq, "version", lambda: "Coq 8.16.1")
+    report = rocq.status(["Good.x"], sources, tmp_path)
+    assert (report.status, report.statements) == ("checked", {"Good.x": "P"})
+    monkeypatch.setattr(rocq, "version", lambda: installed)
+    assert rocq.status(["Good.x"], sources, tmp_path).status == "not rebuilt here"
+
+
+def test_program_that_is_no_rocq_has_no_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert rocq.version() is None
+    for text, version in (("exit 1", None), ("echo", None), ("echo 8.20.1 5.1", "Coq 8.20.1")):
+        folder = tmp_path / f"with {text}"
+        folder.mkdir()
+        (folder / "coqc").write_text(f"#!/bin/sh\n{text}\n")
+        (folder / "coqc").chmod(0o755)
+        monkeypatch.setenv("PATH", str(folder))
+        assert rocq.version() == version
+
+
 def test_record_with_a_foreign_axiom_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda program: f"/usr/bin/{program}")
+    monkeypatch.setattr(rocq, "version", lambda: "Coq 8.16.1")
     sources = planted(tmp_path / "sources", Good=GOOD)
     theorems = {"Good.x": Theorem("P", ("Good.bad",))}
     record = Record("Coq 8.16.1", rocq.hashes(sources), theorems, (), 1.0)

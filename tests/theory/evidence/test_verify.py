@@ -519,7 +519,19 @@ def test_machine_checked_counts_only_when_it_was_checked_here(
     report = report_on(MadeUp(), machine_checked=("File.theorem",))
     assert asked == [("File.theorem",)]
     assert (report.strongest, report.problems, report.notes) == (strongest, problems, notes)
-    assert report.to_json()["machine_checked"] == {"status": status, "detail": "because"}
+    said = {"status": status, "detail": "because", "statements": {}}
+    assert report.to_json()["machine_checked"] == said
+
+
+def test_a_proof_that_was_not_rebuilt_does_not_hold_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(names: Sequence[str]) -> RocqReport:
+        return RocqReport("not rebuilt here", "run make proofs")
+
+    monkeypatch.setattr("theory.evidence.rocq.status", answer)
+    report = report_on(MadeUp(), [Strength.MACHINE_CHECKED], machine_checked=("File.theorem",))
+    assert not report.holds
+    assert report.strongest is None
+    assert report.problems == ("no evidence: proof not rebuilt here, run make proofs",)
 
 
 # Conjectures and refuted statements.
