@@ -19,9 +19,23 @@ SYMBOLS = {
     State.NONE: "–",
 }
 
+# Short enough for all columns to fit into a terminal of 80.
+HEADINGS = {
+    "plackett-luce": "PL",
+    "best-of-K": "best",
+    "top-half": "half",
+    "top-most": "most",
+    "noisy": "noise",
+    "adversarial": "adv",
+    "heterogeneous": "het",
+    "cyclic": "cyc",
+    "one-of-two": "one",
+    "sum-of-two": "sum",
+}
+
 
 def choice_table(cells: Sequence[Cell]) -> Table:
-    """One row per claim, one column per choice model."""
+    """One row per claim, one column per choice model; the headings are explained below."""
     models = list(dict.fromkeys(cell.model for cell in cells))
     rows: dict[str, dict[str, Cell]] = {}
     for cell in cells:
@@ -29,12 +43,14 @@ def choice_table(cells: Sequence[Cell]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("claim", no_wrap=True)
     for model in models:
-        table.add_column(model, justify="center", no_wrap=True)
+        table.add_column(HEADINGS.get(model, model), justify="center", no_wrap=True)
     for claim, row in rows.items():
         table.add_row(claim, *(SYMBOLS[row[model].state] for model in models))
     runs = sum(cell.runs for cell in cells)
     legend = ", ".join(f"{symbol} {state}" for state, symbol in SYMBOLS.items())
-    table.caption = f"{legend}; {runs} runs in {sum(cell.seconds for cell in cells):.0f} s"
+    key = ", ".join(f"{HEADINGS[model]} = {model}" for model in models if model in HEADINGS)
+    seconds = sum(cell.seconds for cell in cells)
+    table.caption = f"{key}\n{legend}; {runs} runs in {seconds:.0f} s of computing"
     return table
 
 

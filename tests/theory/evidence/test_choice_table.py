@@ -11,14 +11,16 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from rich.console import Console
+from rich.measure import Measurement
 
 from theory.__main__ import main
 from theory.choice import choice_from_json, enumerated_factor
 from theory.claims import claims
 from theory.evidence import ball, choice_proofs, choice_table, rational, tuples
 from theory.evidence.choice_proofs import ALL, ARGUMENTS, EVERYONE, MONOTONE, Argument
+from theory.evidence.choice_report import HEADINGS, details, problems, write_counterexamples
 from theory.evidence.choice_report import choice_table as drawn
-from theory.evidence.choice_report import details, problems, write_counterexamples
 from theory.evidence.choice_table import Cell, Part, State, cell, table
 from theory.evidence.curations import CURATIONS, Curation, curated
 from theory.evidence.family import Family
@@ -329,6 +331,22 @@ def test_command_fails_when_what_is_proved_falls(monkeypatch, capsys) -> None:
 def test_bad_commands_say_what_would_do(arguments, message, capsys) -> None:
     assert main(["choices", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_the_whole_table_fits_into_80_columns_and_explains_its_headings() -> None:
+    cells = [
+        Cell(name, curation.name, (Part("p", State.PROVED),), 1, 0.0)
+        for name in claims
+        for curation in CURATIONS
+    ]
+    rows = drawn(cells)
+    assert set(HEADINGS) == {curation.name for curation in CURATIONS}
+    assert len(set(HEADINGS.values())) == len(HEADINGS)
+    console = Console(width=1000)
+    assert Measurement.get(console, console.options, rows).maximum <= 80
+    assert all(
+        f"{HEADINGS[curation.name]} = {curation.name}" in rows.caption for curation in CURATIONS
+    )
 
 
 def test_symbols_tell_all_states_apart(tmp_path) -> None:
