@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 DEFAULT_INSTANCES = 20
 # Parts of the range of λ, in each of which an extremal instance is looked at.
-STRATA = 3
+STRATA = 6
 # Further random cases at each rigorous strength for parts that none has established.
 MORE_INSTANCES = 40
 

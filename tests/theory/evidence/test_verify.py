@@ -361,7 +361,7 @@ def test_settings_between_fall_in_every_part_of_the_range() -> None:
     settings: list[Setting] = [
         (2, Fraction(100)), (2, Fraction(1, 10)), (3, Fraction(1)), (4, 0), (4, math.inf)
     ]  # fmt: skip
-    between = list(settings_between(settings, np.random.default_rng(0)))
+    between = list(settings_between(settings, np.random.default_rng(0), strata=3))
     assert [K for K, _ in between] == [2, 2, 2]
     assert [int(math.log10(lam) + 1) for _, lam in between] == [0, 1, 2]
 
