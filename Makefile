@@ -1,7 +1,7 @@
 # The two commands: `make figures` and `make test`. Each makes its own environment when needed.
 .POSIX:
 .SUFFIXES:
-.PHONY: help figures test proofs bench accuracy lint format setup clean distclean
+.PHONY: help figures test proofs bench accuracy refutations lint format setup clean distclean
 
 VENV = .venv
 BIN = $(VENV)/bin
@@ -12,7 +12,7 @@ MINIMUM = 3, 11
 PIP = $(BIN)/python -m pip install -qq --disable-pip-version-check
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 	@echo "  PYTHON=/path/to/python picks the interpreter of a new environment; WORKERS=n the test processes."
 
 figures: $(STAMP) ## check the claims, then draw every figure into build/figures
@@ -30,6 +30,9 @@ bench: $(STAMP) ## the benchmarks, timed
 
 accuracy: $(STAMP) ## the quadrature's error against exact arithmetic, as a table (a minute)
 	@$(BIN)/python tests/benchmarks/accuracy_table.py
+
+refutations: $(STAMP) ## seconds to refute every false twin, as a table (a minute)
+	@$(BIN)/python tests/benchmarks/refutation_table.py
 
 lint: $(STAMP) ## formatting, lint and type checks, changing nothing
 	@$(BIN)/ruff format --check .
