@@ -6,15 +6,28 @@ false twin is refuted (with ``--instance``: when the statement holds there), 1 w
 said to be proved was refuted. Of all: 2 for a command that makes no sense, 130 when interrupted.
 """
 
+# ruff: noqa: E402
 from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+
+
+def _end_at_once(number: int, _: FrameType | None) -> None:
+    os.write(2, b"Interrupted.\n")
+    os._exit(128 + number)
+
+
+# The imports below take a second or two, in which Ctrl-C is as likely as later.
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, _end_at_once)
 
 import difflib
 import io
 import json
 import math
-import os
-import signal
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
@@ -229,8 +242,14 @@ def _replay(command: Verify, library: Mapping[str, Claim]) -> int:
     assert command.instance is not None
     if len(command.ids) != 1:
         raise UsageError("--instance checks one statement: give the id of one claim.")
-    instance, recorded = read_instance(command.instance)
+    instance, about, recorded = read_instance(command.instance)
     named = _target(library, command.ids[0], None)
+    claim_id = named.statement(library).claim.id
+    if about not in (None, claim_id):
+        raise UsageError(
+            f"{command.instance} is about {about!r}, not {claim_id!r}: give that id, or a file "
+            "that holds the instance alone."
+        )
     twin = named.twin or recorded
     target = replace(named, twin=twin and _twin(named.statement(library).claim, twin))
     statement = target.statement(library)
@@ -476,6 +495,7 @@ def _written_at_the_end(path: Path | None) -> Iterator[dict[str, Any]]:
 def _quietly() -> int:
     """The exit status of :func:`main`, also when the user or the reader of its output goes away."""
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         status = main()
         sys.stdout.flush()
     except KeyboardInterrupt:

@@ -359,6 +359,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "good.json": json.dumps(instance),
         "mass.json": json.dumps({**instance, "probabilities": ["1/2", "1/3"]}),
         "broken.json": "{",
+        "record.json": json.dumps({"claim": "lemma-2.1", "twin": None, "instance": instance}),
         "raises.py": "raise RuntimeError('by me')",
         "empty.py": "x = 1",
     }
@@ -387,6 +388,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("verify lemma-2.2 --instance missing.json", "missing.json cannot be read"),
         ("verify lemma-2.2 --instance broken.json", "broken.json is not JSON"),
         ("verify lemma-2.2 --instance mass.json", "must be positive with sum 1"),
+        ("verify lemma-2.2 --instance record.json", "is about 'lemma-2.1', not 'lemma-2.2'"),
         ("verify --instance good.json", "give the id of one claim"),
         ("verify lemma-2.2 lemma-2.1 --instance good.json", "give the id of one claim"),
         ("verify theorem-2.2 --instance good.json", "is not about loops"),
@@ -401,7 +403,7 @@ def test_falsification_errors_are_one_sentence(
     assert sentence in captured.err
     assert captured.err.count("\n") == 1
     assert captured.out == ""
-    assert sorted(path.suffix for path in files.iterdir()) == [".json"] * 3 + [".py"] * 2
+    assert sorted(path.suffix for path in files.iterdir()) == [".json"] * 4 + [".py"] * 2
 
 
 @pytest.mark.parametrize(

@@ -14,18 +14,22 @@ import time
 import warnings
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from theory.evidence import scale
 from theory.evidence.instance import Instance
 from theory.evidence.search import Hunt, Progress, Refutation, hunt
 from theory.evidence.target import Statement, Target
 
 # Seconds to wait for a scheduler, and for its first worker.
 PATIENCE = 10.0
+# Seconds of the first search in each unit: the random draws and the extremes.
+PROBE = 0.5
 
 Watch = Callable[["Outcome"], None]
 
@@ -171,7 +175,7 @@ def _elsewhere(
                 joblib.delayed(_search_for)(target, seed, index, left)
                 for index, left in _rounds(began, seconds)
             )
-        stack.callback(_end, results)
+            stack.callback(_end, results)
         # Not `yield from`, which would close the results before _end can.
         for found in results:  # noqa: UP028
             yield found
@@ -183,6 +187,7 @@ def _children_deaf_to_interrupts() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    # Only what is ignored stays so in a new program: a Ctrl-C in this moment is lost here as well.
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
@@ -241,11 +246,28 @@ def _search(
     watch: Callable[[Progress], None] | None = None,
 ) -> Hunt:
     assert statement.family is not None
-    return hunt(
-        statement.sides,
+    # A unit that the statement depends on is one thing more to search; see `scale`.
+    top = scale.TOPS[index % len(scale.TOPS)] if statement.has_unit else None
+    sides = statement.sides if top is None else scale.AtTop(statement.sides, top)
+    # All of them once, briefly, before any is searched to the end.
+    if top is not None and index < len(scale.TOPS):
+        left = min(left, PROBE)
+    found = hunt(
+        sides,
         statement.family,
         np.random.default_rng([seed, index]),
         starts=statement.starts() if index == 0 else (),
         deadline=left,
         watch=watch,
+    )
+    return found if top is None else _in_its_unit(found, top)
+
+
+def _in_its_unit(found: Hunt, top: Fraction) -> Hunt:
+    closest, refutation = found.closest, found.refutation
+    return replace(
+        found,
+        closest=closest and scale.with_top(closest, top),
+        refutation=refutation
+        and replace(refutation, instance=scale.with_top(refutation.instance, top)),
     )

@@ -7,15 +7,18 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from theory.evidence import ball, numeric, rational
+from theory.evidence import ball, numeric, rational, scale
 from theory.evidence.campaign import Outcome, Watch, campaign
+from theory.evidence.family import Family
 from theory.evidence.instance import Instance
 from theory.evidence.judge import relative_margin
+from theory.evidence.search import Refutation
 from theory.evidence.shrink import shrink
 from theory.evidence.sides import Relation
 from theory.evidence.subject import Case, Counterexample
@@ -26,6 +29,8 @@ from theory.evidence.verdict import Comparison, Status, Strength, Verdict
 SHRINK_SECONDS = 20.0
 # Characters of an instance beyond which only its size is printed; the JSON record has all of it.
 LONGEST_LINE = 200
+# Rounds of a replay in float64: a few seconds.
+MOST_ROUNDS = 10_000
 
 
 class BadInstanceFile(ValueError):
@@ -80,7 +85,10 @@ class Falsification:
         """The report in lines of text."""
         statement, outcome = self.statement, self.outcome
         title = f"{statement.label}: {statement.says}"
-        effort = f"{outcome.evaluations} instances and {outcome.seconds:.1f} s"
+        effort = f"{outcome.seconds:.1f} s"
+        # A search that is not about loops does not count what it tries in vain.
+        if outcome.evaluations:
+            effort = f"{outcome.evaluations} instances and {effort}"
         if self.found is None or self.smallest is None or self.verdict is None:
             return [title, f"No counterexample in {effort}{_approach(statement, outcome)}."]
         lines = [
@@ -125,14 +133,14 @@ def falsify(
         scheduler=scheduler,
         watch=watch,
     )
-    found = outcome.refutation
+    found = outcome.refutation or _overlooked(statement, outcome)
     if found is None:
         return Falsification(statement, outcome)
     if watch is not None:
         watch(replace(outcome, stage="shrinking"))
     began = time.perf_counter()
     limit = min(seconds, SHRINK_SECONDS)
-    smallest, verdict = shrink(statement.sides, statement.family, found.instance, limit)
+    smallest, verdict = _smallest(statement, statement.family, found.instance, limit)
     exact = rational.check(statement.sides, smallest)
     return Falsification(
         statement=statement,
@@ -142,6 +150,35 @@ def falsify(
         verdict=exact if exact.status is Status.FAILS else verdict,
         shrink_seconds=time.perf_counter() - began,
     )
+
+
+def _overlooked(statement: Statement, outcome: Outcome) -> Refutation | None:
+    """The closest approach, if it fails the statement rigorously where float64 saw it hold."""
+    closest = outcome.closest
+    if closest is None or not ball.affordable(closest):
+        return None
+    verdict = ball.check(statement.sides, closest)
+    if verdict.status is not Status.FAILS:
+        return None
+    return Refutation(
+        closest, verdict, "the closest approach", outcome.evaluations, outcome.seconds
+    )
+
+
+def _smallest(
+    statement: Statement, family: Family, instance: Instance, limit: float
+) -> tuple[Instance, Verdict]:
+    """The counterexample made small; where its unit matters, in that unit, or in whole numbers if
+    it fails in these as well."""
+    if not statement.has_unit:
+        return shrink(statement.sides, family, instance, limit)
+    top = max(instance.weights)
+    small, _ = shrink(scale.AtTop(statement.sides, top), family, instance, limit)
+    for candidate in (small, scale.with_top(small, top)):
+        verdict = ball.check(statement.sides, candidate)
+        if verdict.status is Status.FAILS:
+            return candidate, verdict
+    return instance, ball.check(statement.sides, instance)
 
 
 def _by_its_subject(statement: Statement, seed: int) -> Falsification:
@@ -225,7 +262,9 @@ class Replay:
 
     def lines(self) -> list[str]:
         """The report in lines of text, one per strength and part."""
-        title = f"{self.statement.label}: {'holds' if self.holds else 'does not hold'}"
+        fails = any(verdict.status is Status.FAILS for verdict in self.verdicts)
+        outcome = "holds" if self.holds else "does not hold" if fails else "not decided"
+        title = f"{self.statement.label}: {outcome}"
         if self.objection:
             title += f" (outside its hypotheses: {self.objection})"
         lines = [title]
@@ -251,13 +290,22 @@ def _verdict(statement: Statement, instance: Instance, strength: Strength) -> Ve
     if strength is Strength.CERTIFIED and not ball.affordable(instance):
         return Verdict(strength, instance, (), "too long a computation in balls")
     if strength is Strength.NUMERIC:
+        if instance.steps > MOST_ROUNDS:
+            return Verdict(strength, instance, (), f"more than {MOST_ROUNDS} rounds")
         return numeric.check(statement.sides, numeric.Scenario.of(instance))
     return (rational if strength is Strength.EXACT else ball).check(statement.sides, instance)
 
 
-def read_instance(path: Path) -> tuple[Instance, str | None]:
-    """The instance of a JSON file, alone or in a record of a falsification, and the name of the
-    false twin that the record is about.
+class Record(NamedTuple):
+    """An instance, and the claim and the false twin that its file says it is about."""
+
+    instance: Instance
+    claim: str | None
+    twin: str | None
+
+
+def read_instance(path: Path) -> Record:
+    """The instance of a JSON file, alone or in a record of a falsification.
 
     Raises
     ------
@@ -265,19 +313,25 @@ def read_instance(path: Path) -> tuple[Instance, str | None]:
         When the file cannot be read or holds no instance.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        # 0.1 is the tenth that was written, not the float next to it.
+        data = json.loads(path.read_text(encoding="utf-8"), parse_float=Fraction)
     except OSError as error:
         raise BadInstanceFile(f"{path} cannot be read ({error.strerror}).") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInstanceFile(f"{path} is not JSON ({one_line(error)}).") from None
-    twin = None
+    claim = twin = None
     if isinstance(data, dict) and "instance" in data:
-        twin, data = data.get("twin"), data["instance"]
+        claim, twin, data = data.get("claim"), data.get("twin"), data["instance"]
         if data is None:
             raise BadInstanceFile(f"{path} records a search that found no counterexample.")
+        for key, name in (("claim", claim), ("twin", twin)):
+            if not isinstance(name, str | None):
+                raise BadInstanceFile(f"{path}: its {key} is {name!r}: give a name or null.")
+    if not isinstance(data, dict):
+        raise BadInstanceFile(f"{path} holds no instance: {data!r:.40} is no JSON object.")
     try:
-        return Instance.from_json(data), twin
+        return Record(Instance.from_json(data), claim, twin)
     except KeyError as error:
         raise BadInstanceFile(f"{path} holds no instance: the key {error} is missing.") from None
-    except (TypeError, ValueError, ZeroDivisionError, AttributeError) as error:
+    except (TypeError, ValueError, ArithmeticError, AttributeError) as error:
         raise BadInstanceFile(f"{path} holds no instance: {one_line(error)}") from None

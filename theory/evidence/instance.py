@@ -128,15 +128,15 @@ class Instance:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Instance:
-        """Inverse of :meth:`to_json`; unlike :meth:`of` it demands total mass 1. Without a choice
-        model it is Plackett–Luce."""
-        initial, choice = data["initial"], data.get("choice")
+        """Inverse of :meth:`to_json`; unlike :meth:`of` it demands total mass 1. Without a start
+        it starts at the reference, without a choice model it is Plackett–Luce."""
+        initial, choice = data.get("initial"), data.get("choice")
         return cls(
             probabilities=tuple(Fraction(entry) for entry in data["probabilities"]),
             weights=tuple(Fraction(entry) for entry in data["weights"]),
-            K=math.inf if data["K"] == "inf" else int(data["K"]),
-            lam=math.inf if data["lam"] == "inf" else Fraction(data["lam"]),
-            steps=int(data["steps"]),
+            K=math.inf if str(data["K"]) == "inf" else _whole("K", data["K"]),
+            lam=math.inf if str(data["lam"]) == "inf" else Fraction(data["lam"]),
+            steps=_whole("steps", data["steps"]),
             initial=None if initial is None else tuple(Fraction(entry) for entry in initial),
             choice=None if choice is None else choice_from_json(choice),
         )
@@ -150,6 +150,13 @@ class Instance:
             f"p_ref = {_listed(self.probabilities)}, {start}w = {_listed(self.weights)}, "
             f"K = {K}, λ = {lam}, rounds = {self.steps}{chosen}"
         )
+
+
+def _whole(name: str, value: Any) -> int:
+    number = Fraction(value)
+    if number.denominator != 1:
+        raise ValueError(f"{name} = {value} must be a whole number.")
+    return int(number)
 
 
 def _normalised(masses: Sequence[int | Fraction]) -> tuple[Fraction, ...]:

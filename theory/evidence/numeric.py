@@ -30,6 +30,8 @@ from theory.loop import RetrainingLoop
 
 # Error of one round over all K up to 10^6 and reward ranges up to 700, relative to max(1, H).
 ROUND_ERROR = 3e-13
+# Largest weights up to here keep their fourth powers within float64.
+LARGEST_UNIT = 10**70
 
 
 class LawArithmetic(FloatArithmetic):
@@ -43,7 +45,8 @@ class LawArithmetic(FloatArithmetic):
 
 @dataclass(frozen=True)
 class Scenario:
-    r"""A loop on a float64 law; ``label`` is an instance or the description of a grid."""
+    r"""A loop on a float64 law; ``label`` is an instance or the description of a grid, ``top`` the
+    largest weight, the unit of claims that have one."""
 
     label: Instance | str
     reference: Law
@@ -52,11 +55,12 @@ class Scenario:
     steps: int
     initial: Law | None = None
     choice: Choice | None = None
+    top: float = 1.0
 
     @classmethod
     def of(cls, instance: Instance) -> Scenario:
-        """The instance with its rationals rounded to float64; only ratios of weights matter, and
-        they may be larger than any float64."""
+        """The instance with its rationals rounded to float64; only ratios of weights matter to the
+        loop, and where the weights are near the limits of float64 their unit is dropped."""
         top = max(instance.weights)
         weights = [float(weight / top) for weight in instance.weights]
 
@@ -71,6 +75,7 @@ class Scenario:
             steps=instance.steps,
             initial=None if instance.initial is None else law(instance.initial),
             choice=instance.choice,
+            top=float(top) if 1 / LARGEST_UNIT < top < LARGEST_UNIT else 1.0,
         )
 
 
@@ -99,7 +104,7 @@ def float_run(scenario: Scenario) -> Run:
     )
     charged = scenario.reference.probabilities > 0
     rewards = scenario.reference.rewards[charged]
-    weights = np.exp(rewards - rewards.max())
+    weights = scenario.top * np.exp(rewards - rewards.max())
     distinct, ascending = np.unique(rewards, return_inverse=True)
     return Run(
         arithmetic=LawArithmetic(),

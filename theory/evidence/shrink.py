@@ -148,6 +148,13 @@ class _Judge:
     def _failure(self, instance: Instance) -> Verdict | None:
         if self.family.objection(instance) or not ball.affordable(instance):
             return None
+        try:
+            return self._verdict(instance)
+        except Exception:
+            # Fewer rounds or atoms than the statement counts on: it says nothing there.
+            return None
+
+    def _verdict(self, instance: Instance) -> Verdict | None:
         # Most candidates are refused here, at a hundredth of the price of balls; λ = 0 has no
         # logarithm, and goes to the balls at once.
         if instance.lam > 0 and float_score(self.sides, self.family, instance).margin >= HIT:

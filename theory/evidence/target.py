@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from theory.claims import Claim, FalseTwin, claims, load_claim
+from theory.evidence import scale
 from theory.evidence.family import Family
 from theory.evidence.judge import SidesOf
 from theory.evidence.run import OutOfReach, Run
@@ -24,7 +25,8 @@ from theory.evidence.sides import Sides
 from theory.evidence.subject import Subject
 from theory.evidence.verify import ladder_settings
 
-# Significant digits of the instance on which a claim file is tried before it is searched.
+# Loops on which a claim file is tried before it is searched, and significant digits of each.
+TRIALS = 20
 DIGITS = 3
 
 
@@ -100,6 +102,13 @@ class Statement:
         family = self.claim.family if twin is None or twin.family is None else twin.family
         return family if isinstance(family, Family) else None
 
+    @property
+    def has_unit(self) -> bool:
+        """Whether it depends on the unit of the weights, as a user's claim may by mistake."""
+        if self.file is None or self.family is None:
+            return False
+        return scale.matters(self.sides, self.family)
+
     def starts(self) -> list[Any]:
         """Cases to try first: known counterexamples, and for a twin the claim's extremal ones."""
         claim, extremal = self.claim, self.claim.extremal
@@ -128,21 +137,45 @@ def read_claim_file(path: Path) -> str:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise BadClaimFile(f"{path} cannot be read ({reason}): give a Python file.") from None
     statement = Target(str(path), text=text).statement()
+    if not all(hasattr(statement.subject, need) for need in ("draw", "check", "refute")):
+        raise BadClaimFile(
+            f"{path.name}: its family is {statement.claim.family!r}: give a Family(…)."
+        )
     if statement.family is not None:
-        _try_once(statement.sides, statement.family, path.name)
+        _try_out(statement.sides, statement.family, path.name)
     return text
 
 
-def _try_once(sides: SidesOf, family: Family, name: str) -> None:
-    instance = family.rounded(family.draw(np.random.default_rng(0)), DIGITS)
+def _try_out(sides: SidesOf, family: Family, name: str) -> None:
+    rng = np.random.default_rng(0)
     try:
-        float_score(sides, family, instance)
+        instances = [family.rounded(family.draw(rng), DIGITS) for _ in range(TRIALS)]
+        instances += family.corners()
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise BadClaimFile(f"{name}: its family has no loops ({one_line(error)})") from None
+    seen: list[str] = []
+
+    def told(run: Run) -> Iterator[Sides]:
+        for entry in sides(run):
+            seen.append("nothing that is a number")
+            if np.isfinite(np.asarray(entry.margin, dtype=float)).any():
+                seen.append("")
+            yield entry
+
+    try:
+        for instance in instances[:TRIALS]:
+            float_score(told, family, instance)
     except BadClaimFile:
         raise
     except (TypeError, ValueError) as error:
         raise BadClaimFile(
             f"{name}: its sides are not numbers that can be compared ({one_line(error)})."
         ) from None
+    if "" not in seen:
+        raise BadClaimFile(
+            f"{name}: its sides compare {seen[-1] if seen else 'nothing'} on {TRIALS} loops of its "
+            "family: yield a comparison of numbers for some round."
+        )
 
 
 @lru_cache(maxsize=8)
@@ -179,10 +212,15 @@ def _watched(sides: Callable[[Run], Any], name: str, run: Run) -> Iterator[Sides
                     f"{name}: its sides gave a {type(entry).__name__} {setting}: yield "
                     "Sides.at_least(…), Sides.at_most(…) or Sides.equal(…)."
                 )
+            if not (isinstance(entry.t, int) and 0 <= entry.t <= run.steps):
+                raise BadClaimFile(
+                    f"{name}: the round of its sides is {entry.t!r} {setting}: give a whole number "
+                    f"from 0 to run.steps = {run.steps}."
+                )
             yield entry
     except (BadClaimFile, OutOfReach):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BadClaimFile(
             f"{name}: its sides raised {type(error).__name__} {setting} ({one_line(error)})."
         ) from None

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
+import re
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from theory.claims import claims
 from theory.evidence import rational
+from theory.evidence.campaign import Outcome
 from theory.evidence.falsify import BadInstanceFile, falsify, read_instance, replay
 from theory.evidence.instance import Instance
 from theory.evidence.target import BadClaimFile, Target, read_claim_file
@@ -51,7 +55,8 @@ def test_a_truth_survives_and_says_how_close_it_came() -> None:
 def test_the_record_is_json_that_reads_back(tmp_path: Path) -> None:
     path = tmp_path / "record.json"
     path.write_text(json.dumps(falsify(NUDGED, NUDGED.statement(), 30.0).to_json()))
-    instance, twin = read_instance(path)
+    instance, claim, twin = read_instance(path)
+    assert claim == "lemma-2.2"
     assert twin == NUDGED.twin
     report = replay(NUDGED.statement(), instance, INSTANCE_STRENGTHS)
     assert not report.holds
@@ -97,6 +102,26 @@ def test_a_user_file_is_attacked_like_any_claim(tmp_path: Path) -> None:
         ("raise RuntimeError('by me')", "cannot be loaded (RuntimeError: by me)"),
         ("def sides(run: Run:", "cannot be loaded (SyntaxError"),
         ("raise SystemExit(3)", "cannot be loaded (SystemExit: 3)"),
+        ("def sides(run):\n    raise SystemExit(0)", "its sides raised SystemExit"),
+        ("def sides(run):\n    return iter(())", "its sides compare nothing on"),
+        (
+            "def sides(run):\n    yield Sides.equal('a', 0, float('nan'), 1)",
+            "nothing that is a numb",
+        ),
+        (
+            "def sides(run):\n    yield Sides.equal('a', 99, 1, 2)",
+            "the round of its sides is 99 at",
+        ),
+        ("def sides(run):\n    yield Sides.equal('a', '1', 1, 2)", "the round of its sides is '1'"),
+        ("def sides(run): yield\ndef Family(**_): return None", "its family is None"),
+        (
+            "real = Family\nFamily = lambda **_: real(atoms=(0,))\nsides = print",
+            "its family has no loops",
+        ),
+        (
+            "real = Family\nFamily = lambda **_: real(candidates=(0,))\nsides = print",
+            "K = 0 must be",
+        ),
     ],
 )
 def test_a_bad_claim_file_is_told_in_one_sentence(
@@ -138,7 +163,12 @@ GOOD = Instance.of([1, 1], [1, 2], K=2).to_json()
         ({**GOOD, "K": "two"}, "holds no instance"),
         ({**GOOD, "weights": ["1", "1/0"]}, "holds no instance"),
         ({**GOOD, "probabilities": 7}, "holds no instance"),
-        ([1, 2], "holds no instance"),
+        ([1, 2], "[1, 2] is no JSON object"),
+        ({**GOOD, "K": 2.5}, "K = 5/2 must be a whole number"),
+        ({**GOOD, "steps": "3/2"}, "steps = 3/2 must be a whole number"),
+        ({**GOOD, "lam": -math.inf}, "holds no instance"),
+        ({"instance": GOOD, "twin": 3}, "its twin is 3"),
+        ({"instance": GOOD, "claim": ["lemma-2.2"]}, "its claim is ['lemma-2.2']"),
         ({"instance": None}, "found no counterexample"),
     ],
 )
@@ -158,3 +188,57 @@ def test_what_is_not_json_is_told_in_one_sentence(tmp_path: Path) -> None:
     path.write_text("{")
     with pytest.raises(BadInstanceFile, match="is not JSON"):
         read_instance(path)
+
+
+def test_nested_too_deep_is_told_in_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "instance.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(BadInstanceFile, match="is not JSON"):
+        read_instance(path)
+
+
+def test_decimals_are_read_as_they_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "instance.json"
+    path.write_text(
+        '{"probabilities": [0.1, 0.9], "weights": [1, 2.5], "K": 2, "lam": Infinity, "steps": 1}'
+    )
+    assert read_instance(path).instance == Instance.of(
+        [1, 9], [1, Fraction(5, 2)], K=2, lam=math.inf
+    )
+
+
+def test_a_replay_that_decides_nothing_says_so() -> None:
+    instance = Instance.of([1, 1], [1, 2], K=2, steps=10**30)
+    told = replay(Target("lemma-2.2").statement(), instance, list(Strength)[2:])
+    assert not told.holds
+    assert told.lines()[0] == "lemma-2.2: not decided"
+
+
+def test_a_claim_about_one_round_is_made_small(tmp_path: Path) -> None:
+    """Fewer rounds than it reads are no reason to blame the claim."""
+    path = user_file(
+        tmp_path,
+        "def sides(run):\n"
+        "    yield Sides.at_most('mean', 1, run.expected_weight(1), run.expected_weight(0))",
+    )
+    target = Target(str(path), text=read_claim_file(path))
+    found = falsify(target, target.statement(), 20.0)
+    assert found.smallest == Instance.of([1, 1], [1, 2], K=2, steps=1)
+
+
+def test_a_closest_approach_that_fails_is_a_counterexample(monkeypatch: pytest.MonkeyPatch) -> None:
+    instance = Instance.of([1, 1], [25, 26], K=2)
+    missed = Outcome(searches=1, evaluations=7, seconds=1.0, closest=instance, margin=1e-9)
+    monkeypatch.setattr("theory.evidence.falsify.campaign", lambda *_, **__: missed)
+    target = Target("lemma-2.2", "constant 2 % larger")
+    found = falsify(target, target.statement(), 5.0)
+    assert found.found is not None
+    assert found.smallest == instance
+    held = Target("lemma-2.2")
+    assert falsify(held, held.statement(), 5.0).found is None
+
+
+def test_what_does_not_count_its_cases_claims_no_number() -> None:
+    target = Target("theorem-2.2")
+    (_, line) = falsify(target, target.statement(), 1.0).lines()
+    assert re.fullmatch(r"No counterexample in [0-9.]+ s\.", line)
