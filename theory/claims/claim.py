@@ -122,7 +122,8 @@ class Claim:
     cores
         Polynomial statements that prove it for every law, with the step from them to it.
     machine_checked
-        Theorems of ``theory/proofs`` that say what it says, as ``"File.theorem"``.
+        Theorems of ``theory/proofs`` that together say the whole statement, as
+        ``"File.theorem"``; not that it is tight, which ``extremal`` shows.
     searched
         For a conjecture: what was searched, how many instances, how long, the closest approach.
     counterexample

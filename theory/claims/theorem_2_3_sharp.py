@@ -18,6 +18,9 @@ Remarks
     :math:`x_1 \ge \frac{\lambda}{1+\lambda} cV`, and the bound is a fixed point of that.
     A second road: the gain never falls below that of the first round
     (``gain-after-first-round``), and Lemma 2.2 bounds that one.
+
+    Machine-checked in ``theory/proofs`` is, besides the bound, that no larger constant would do
+    (``Optimality.theorem_2_3_optimal``, for every finite K > 1 and λ > 0).
 """
 
 from __future__ import annotations
