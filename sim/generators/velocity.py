@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -53,7 +54,7 @@ class VelocityNetwork:
 
     def __init__(self, dim: int, width: int, depth: int) -> None:
         self.sizes = [dim + 1, *[width] * depth, dim]
-        count = sum((m + 1) * n for m, n in zip(self.sizes, self.sizes[1:], strict=False))
+        count = sum((m + 1) * n for m, n in pairwise(self.sizes))
         self.parameters = torch.zeros(count)
         self.gradient = torch.zeros(count)
         self._layers = self._views(self.parameters)
@@ -122,7 +123,7 @@ class VelocityNetwork:
 
     def _views(self, flat: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
         layers, start = [], 0
-        for m, n in zip(self.sizes, self.sizes[1:], strict=False):
+        for m, n in pairwise(self.sizes):
             weight = flat[start : start + m * n].view(m, n)
             start += m * n
             layers.append((weight, flat[start : start + n]))
