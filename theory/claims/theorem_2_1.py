@@ -26,9 +26,6 @@ Remarks
     with :math:`F_K(P) \le \rho + (1-\rho)(1-P)`; the exact rate is there as well. Without mass at
     the top (a density with a single peak) the theorem says only that
     :math:`E_{p_t}[w] \to w^*`; finite laws and grids always have a top level.
-
-    ``theory/proofs`` states the limits as the last bound, a geometric one since
-    :math:`\rho < 1`.
 """
 
 from __future__ import annotations
@@ -148,6 +145,8 @@ limit_law = Claim(
         "Top_entropy.top_entropy_decreases",
         "Top_entropy.tilted_top_entropy",
         "Top_entropy.tilted_top_entropy_decreases",
+        "Top_limit.top_entropy_vanishes",
+        "Top_limit.tilted_top_entropy_vanishes",
         "Theorem_2_1.top_keeps_shape",
         "Theorem_2_1.tilted_top_keeps_shape",
         "Theorem_2_1.top_grows",

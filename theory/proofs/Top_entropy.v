@@ -5,8 +5,8 @@
 
     Claim.  In nats, with [p_0] conditioned on [A] and [P_t = p_t(A)],
     [KL(p_0(.|A) || p_t) = - ln P_t] ([top_entropy], [tilted_top_entropy]), which never increases
-    ([top_entropy_decreases], [tilted_top_entropy_decreases]); by Theorem_2_1.v it tends to 0 if
-    [w2 < wtop].
+    ([top_entropy_decreases], [tilted_top_entropy_decreases]); it tends to 0 if [w2 < wtop]
+    (Top_limit.v).
 
     Kind.  Equality, and an upper bound.
 

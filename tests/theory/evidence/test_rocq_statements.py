@@ -23,6 +23,7 @@ NAMED = sorted({name for claim in claims.values() for name in claim.machine_chec
 # set of the best atoms, and the weights of the two best levels.
 HYPOTHESES = {
     "(0 < K)%N",
+    "(1 < K)%N",
     "(0 < t)%N",
     "0 <= lam",
     "lam * (K%:R - 1) < 1",
@@ -38,6 +39,7 @@ HYPOTHESES = {
     "forall x : T, 0 < pref x -> w x <= wmax",
     "0 < w2",
     "w2 <= wtop",
+    "w2 < wtop",
     "forall x : T, A x -> w x = wtop",
     "forall x : T, ~~ A x -> w x <= w2",
     "0 < Loop.mass p0 A",
@@ -73,6 +75,8 @@ VOCABULARY = CURATED | {
     "Theorem_2_1.rho",
     "Top_entropy.conditioned",
     "Rpower.ln",
+    "Lim_seq.is_lim_seq",
+    "Rbar.Finite",
     "RInt.RInt",
     "RInt_gen.is_RInt_gen",
     "Hierarchy.at_point",
@@ -139,7 +143,7 @@ def test_theorem_speaks_of_the_loop_in_the_words_that_are_defined(
     words = set(re.findall(r"[A-Z]\w*\.\w+", statements[name]))
     assert words <= VOCABULARY
     assert set(re.findall(r"[A-Z]\w*\.\w+", conclusion)) & CURATED
-    assert re.search(r"<=| = |ratio_increasing|grows_within|is_RInt_gen", conclusion)
+    assert re.search(r"<=| = |ratio_increasing|grows_within|is_RInt_gen|is_lim_seq", conclusion)
 
 
 def test_every_hypothesis_and_word_is_used(statements: dict[str, str]) -> None:
