@@ -139,7 +139,7 @@ never_beyond_the_best = Claim(
             sides=partial(divergence, last_term=0),
         ),
     ),
-    extremal=Extremal(part="KL to the start", instance=_best_of_quantiles, rungs=3),
+    extremal=Extremal(part=("KL to the start", "sets"), instance=_best_of_quantiles, rungs=3),
     cores=BEST_OF_ROUNDS,
     machine_checked=(
         "Envelope.best_of_rounds",

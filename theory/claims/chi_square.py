@@ -131,7 +131,7 @@ mean_square_move = Claim(
         ),
     ),
     extremal=Extremal(
-        part="chi-square",
+        part=("chi-square", "chi-square at a round"),
         instance=_along_the_envelope,
         settings=(*SUBCRITICAL.settings(), *HALFWAY.settings()),
     ),

@@ -42,7 +42,7 @@ class Extremal:
     Attributes
     ----------
     part
-        The part of the claim whose two sides meet.
+        The part of the claim whose two sides meet, or several that all meet on these instances.
     instance
         Rung number 1, 2, 3, … with K and :math:`\lambda` to an instance of the claim's family,
         short enough for balls.
@@ -54,10 +54,15 @@ class Extremal:
         :math:`K = \infty`, whose rungs have growing K.
     """
 
-    part: str
+    part: str | tuple[str, ...]
     instance: Callable[[int, int | float, Fraction | float], Case]
     rungs: int = 4
     settings: tuple[tuple[int | float, Fraction | float], ...] | None = None
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The part or parts, always as a tuple."""
+        return (self.part,) if isinstance(self.part, str) else self.part
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,8 @@ class Claim:
     strengths
         The strengths of evidence on instances that it advertises: it must hold at each.
     extremal
-        For a tight claim, the instances that show it; an equality needs none.
+        For a tight claim, the instances that show it, or several sorts of them when different
+        parts are reached on different instances; an equality needs none.
     standing
         Theorem, conjecture or refuted.
     cores
@@ -143,7 +149,7 @@ class Claim:
     false_twins: tuple[FalseTwin, ...]
     exact_family: Family | None = None
     strengths: tuple[Strength, ...] = INSTANCE_STRENGTHS
-    extremal: Extremal | None = None
+    extremal: Extremal | tuple[Extremal, ...] | None = None
     standing: Standing = Standing.THEOREM
     cores: tuple[Core, ...] = ()
     machine_checked: tuple[str, ...] = ()
@@ -159,9 +165,15 @@ class Claim:
         names = [twin.name for twin in self.false_twins]
         if len(set(names)) < len(names):
             raise ValueError(f"claim {self.id!r} has two false twins of one name: {names}.")
-        if self.tight and self.extremal is None and self.kind is not Kind.EQUALITY:
+        if self.tight and not self.extremals and self.kind is not Kind.EQUALITY:
             raise ValueError(
                 f"claim {self.id!r} says it is tight: give the extremal instances that show it."
+            )
+        tight_parts = [part for extremal in self.extremals for part in extremal.parts]
+        if len(set(tight_parts)) < len(tight_parts):
+            raise ValueError(
+                f"claim {self.id!r} gives two sorts of extremal instances for one part: "
+                f"{tight_parts}; keep the one that shows it at more settings."
             )
         if not self.strengths or not set(self.strengths) <= set(INSTANCE_STRENGTHS):
             raise ValueError(
@@ -188,6 +200,13 @@ class Claim:
                 f"{'no' if self.counterexample is None else 'a'} counterexample: a refuted claim "
                 "needs one, and no other claim has one."
             )
+
+    @property
+    def extremals(self) -> tuple[Extremal, ...]:
+        """Every sort of extremal instances, always as a tuple."""
+        if self.extremal is None:
+            return ()
+        return (self.extremal,) if isinstance(self.extremal, Extremal) else self.extremal
 
     @property
     def advertised(self) -> tuple[Strength, ...]:

@@ -241,6 +241,8 @@ rate_of_the_pure_loop = Claim(
             ),
         ),
     ),
-    extremal=Extremal(part="decay, from above", instance=_hardly_a_third_level),
+    extremal=Extremal(
+        part=("decay, from above", "decay, from below"), instance=_hardly_a_third_level
+    ),
     cores=DECAY_RATE,
 )

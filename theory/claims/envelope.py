@@ -18,7 +18,7 @@ Claim
     (K finite for the last, which holds for every :math:`p_{\rm ref}`).
 Kind
     Upper bounds, the first two tight for every :math:`p_{\rm ref}`, K, λ and t: rewards far apart
-    reach them. The last is reached by atomless laws.
+    reach them. The last is tight for every K, λ and t too: atomless laws reach it.
 Source
     Derived below.
 Remarks
@@ -40,6 +40,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from itertools import product
@@ -49,6 +50,7 @@ import numpy as np
 
 from theory.claims.claim import Claim, Extremal, FalseTwin, Kind
 from theory.cores.envelope import ENVELOPE
+from theory.evidence.best_of import nearly_atomless
 from theory.evidence.envelope import by_level, envelope, largest_laws, power, upper_masses
 from theory.evidence.family import Family
 from theory.evidence.instance import Instance
@@ -137,6 +139,10 @@ def _rewards_far_apart(rung: int, K: int | float, lam: Fraction | float) -> Inst
     return Instance.of([1, 1, 1], [1, 1000**rung, 1000 ** (2 * rung)], K=K, lam=lam, steps=4)
 
 
+def _many_atoms(rung: int, K: int | float, lam: Fraction | float) -> Instance:
+    return nearly_atomless(2 ** (rung + 1), K, Fraction(lam), rounds=3)
+
+
 ANY_RATIO = (Fraction(1, 100), Fraction(100))
 MIXED = Family(atoms=(2, 3, 4, 6), candidates=(2, 3, 4, 8, math.inf), steps=6, load=ANY_RATIO)
 
@@ -189,6 +195,13 @@ envelope_of_the_loop = Claim(
             ),
         ),
     ),
-    extremal=Extremal(part="mass of a set", instance=_rewards_far_apart),
+    extremal=(
+        Extremal(part=("mass of a set", "KL, these masses"), instance=_rewards_far_apart),
+        Extremal(
+            part="KL, any law",
+            instance=_many_atoms,
+            settings=tuple(replace(MIXED, candidates=(2, 3, 4, 8)).settings()),
+        ),
+    ),
     cores=ENVELOPE,
 )

@@ -139,7 +139,7 @@ forgotten_data = Claim(
         ),
     ),
     extremal=Extremal(
-        part="reverse KL",
+        part=("reverse KL", "reverse KL at a round"),
         instance=_along_the_envelope,
         settings=(*MIXED.settings(), *THRESHOLD.settings()),
     ),

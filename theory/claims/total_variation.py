@@ -160,7 +160,7 @@ largest_move = Claim(
         ),
     ),
     extremal=Extremal(
-        part="TV",
+        part=("TV", "TV at a round"),
         instance=_two_atoms,
         settings=(*MIXED.settings(), *THRESHOLD.settings()),
     ),

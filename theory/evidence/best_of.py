@@ -6,6 +6,8 @@ import math
 from fractions import Fraction
 from itertools import pairwise
 
+import numpy as np
+
 from theory.evidence.envelope import bracket
 from theory.evidence.instance import Instance
 from theory.evidence.separated import FAR_APART
@@ -14,6 +16,9 @@ from theory.evidence.separated import FAR_APART
 DIGITS = 12
 # A hundred thousandfold, in logarithms.
 LOG_SETTLED = 12.0
+# Points at which the loss of a chord is measured, and to which masses are rounded.
+GRID = 1000
+PARTS = 10**6
 
 
 def nearly_best_of(n: int, K: int | float, lam: Fraction) -> Instance:
@@ -39,6 +44,39 @@ def nearly_best_of(n: int, K: int | float, lam: Fraction) -> Instance:
     parts = [after - before for before, after in pairwise(masses) if after > before]
     weights = [FAR_APART**level for level in range(len(parts))]
     return Instance.of(parts, weights[::-1], K=K, lam=lam, steps=_rounds(n, K, lam))
+
+
+def nearly_atomless(n: int, K: int | float, lam: Fraction, rounds: int) -> Instance:
+    r"""A loop on n atoms whose law after some rounds is nearly that of an atomless reference.
+
+    The largest law replaces the envelope :math:`f_t` by chords over the atoms, whose relative
+    entropy falls short of the integral of :math:`f' \log f'` by
+    :math:`\tfrac1{24} f''^2/f'\,h^3` over an atom of reference mass h. So the density of atoms is
+    taken as :math:`(f''^2/f')^{1/3}`, for which the total is least.
+
+    Parameters
+    ----------
+    n
+        Atoms.
+    K, lam
+        Finite candidates (2 or more) and :math:`\lambda > 0`.
+    rounds
+        Rounds.
+    """
+    share, K = float(lam / (1 + lam)), int(K)
+    u = np.linspace(0, 1, GRID + 1)
+    rest, slope, curvature = 1 - u, np.ones_like(u), np.zeros_like(u)
+    for _ in range(rounds):
+        change = (K - 1) * rest ** (K - 2) * slope**2
+        curvature = share * K * (rest ** (K - 1) * curvature - change)
+        slope = 1 - share + share * K * rest ** (K - 1) * slope
+        rest = (1 - share) * (1 - u) + share * rest**K
+    # What the rounding of a float changes here is the choice of the atoms, not what is shown.
+    loss = np.cumsum(np.cbrt(curvature**2 / slope))
+    marks = np.interp(np.linspace(0, 1, n + 1), (loss - loss[0]) / (loss[-1] - loss[0]), u)
+    masses = [after - before for before, after in pairwise(round(PARTS * mark) for mark in marks)]
+    weights = [FAR_APART**level for level in range(n)]
+    return Instance.of(masses, weights[::-1], K=K, lam=lam, steps=rounds)
 
 
 def _rounds(n: int, K: int | float, lam: Fraction) -> int:

@@ -39,11 +39,13 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Ladder:
-    r"""Ratios of the two sides along the extremal instances of one :math:`(K, \lambda)`.
+    r"""Ratios of the two sides of one part along its extremal instances of one
+    :math:`(K, \lambda)`.
 
     ``objection`` says why an instance may not serve; empty when all may.
     """
 
+    part: str
     K: int | float
     lam: Fraction | float
     ratios: tuple[float, ...]
@@ -62,11 +64,15 @@ class Ladder:
 
     def __str__(self) -> str:
         listed = ", ".join(f"{ratio:.6g}" for ratio in self.ratios)
-        return f"ratios {listed} along the extremal instances at K = {self.K}, λ = {self.lam}"
+        return (
+            f"ratios {listed} of {self.part!r} along the extremal instances at K = {self.K}, "
+            f"λ = {self.lam}"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object."""
         return {
+            "part": self.part,
             "K": str(self.K),
             "lam": str(self.lam),
             "ratios": [finite_or_none(ratio) for ratio in self.ratios],

@@ -36,8 +36,9 @@ class Report:
     strongest
         The strongest evidence for the whole claim.
     tightest
-        Largest ratio of the two sides, of the extremal part if the claim has one, over all cases
-        where something moves; NaN where no ratio is defined.
+        Largest ratio of the two sides over all cases where something moves, of the part with
+        extremal instances if the claim has one, and the least of these where it has several; NaN
+        where no ratio is defined.
     problems
         Each reason why the claim does not stand, in one sentence.
     notes
@@ -65,7 +66,7 @@ class Report:
             standing=str(claim.standing),
             findings=findings,
             strongest=standards.strongest(claim, findings),
-            tightest=_tightest(findings, claim.extremal.part if claim.extremal else None),
+            tightest=_tightest(findings, [p for e in claim.extremals for p in e.parts]),
             problems=tuple(standards.problems(claim, findings)),
             notes=tuple(standards.notes(findings)),
             seconds=seconds,
@@ -121,7 +122,15 @@ class Report:
         }
 
 
-def _tightest(findings: Findings, part: str | None) -> float:
+def _tightest(findings: Findings, parts: Sequence[str]) -> float:
+    """The least over the parts, of those that have a ratio; over everything without any part."""
+    if not parts:
+        return _largest(findings, None)
+    largest = [_largest(findings, part) for part in parts]
+    return min((ratio for ratio in largest if not math.isnan(ratio)), default=math.nan)
+
+
+def _largest(findings: Findings, part: str | None) -> float:
     """From rigorous evidence where there is any, since rounding can carry a ratio past 1."""
 
     def ratios(strengths: Sequence[Strength]) -> list[float]:

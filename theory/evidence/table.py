@@ -115,7 +115,7 @@ def describe(claim: Claim) -> str:
         "False twins",
         *(f"  {twin.name}: {twin.says}" for twin in claim.false_twins),
     ]
-    if claim.extremal is not None:
-        first = claim.extremal.instance(1, *ladder_settings(claim)[0])
-        lines += [f"Extremal  {claim.extremal.part!r}: {first}"]
+    for extremal in claim.extremals:
+        first = extremal.instance(1, *ladder_settings(claim, extremal)[0])
+        lines += [f"Extremal  {', '.join(map(repr, extremal.parts))}: {first}"]
     return "\n".join(lines)

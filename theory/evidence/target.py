@@ -23,7 +23,7 @@ from theory.evidence.run import OutOfReach, Run
 from theory.evidence.search import float_score
 from theory.evidence.sides import Sides
 from theory.evidence.subject import Subject
-from theory.evidence.verify import ladder_settings
+from theory.evidence.verify import extremal_cases
 
 # Loops on which a claim file is tried before it is searched, and significant digits of each.
 TRIALS = 20
@@ -111,16 +111,11 @@ class Statement:
 
     def starts(self) -> list[Any]:
         """Cases to try first: known counterexamples, and for a twin the claim's extremal ones."""
-        claim, extremal = self.claim, self.claim.extremal
-        known = [] if claim.counterexample is None else [claim.counterexample]
+        known = [] if self.claim.counterexample is None else [self.claim.counterexample]
         # Extremal instances belong to the claim's family, perhaps not to the twin's own.
-        if extremal is None or (self.twin is not None and self.twin.family is not None):
+        if self.twin is not None and self.twin.family is not None:
             return known
-        return known + [
-            extremal.instance(rung, K, lam)
-            for rung in range(1, extremal.rungs + 1)
-            for K, lam in ladder_settings(claim)
-        ]
+        return known + extremal_cases(self.claim)
 
 
 def read_claim_file(path: Path) -> str:

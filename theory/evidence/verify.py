@@ -22,7 +22,7 @@ from theory.evidence.subject import Counterexample, Setting
 from theory.evidence.verdict import INSTANCE_STRENGTHS, Strength, Verdict
 
 if TYPE_CHECKING:
-    from theory.claims.claim import Claim, FalseTwin
+    from theory.claims.claim import Claim, Extremal, FalseTwin
 
 DEFAULT_INSTANCES = 20
 # Parts of the range of λ, in each of which an extremal instance is looked at.
@@ -119,9 +119,10 @@ class _Checking:
                 if strength in wanted:
                     self._cases(strength)
             self._settle_parts()
-            if claim.extremal is not None and Strength.CERTIFIED in wanted:
-                self._ladders()
-                self._between_the_ladders()
+            if Strength.CERTIFIED in wanted:
+                for extremal in claim.extremals:
+                    self._ladders(extremal)
+                    self._between_the_ladders(extremal)
         self._twins()
         self.at = ""
         if Strength.PROVED in wanted:
@@ -160,11 +161,9 @@ class _Checking:
         self.found = replace(self.found, evidence=(*self.found.evidence, evidence))
         return verdict
 
-    def _ladders(self) -> None:
-        extremal = self.claim.extremal
-        assert extremal is not None
-        for K, lam in ladder_settings(self.claim):
-            ratios: list[float] = []
+    def _ladders(self, extremal: Extremal) -> None:
+        for K, lam in ladder_settings(self.claim, extremal):
+            verdicts: list[Verdict] = []
             objection = ""
             for rung in range(1, extremal.rungs + 1):
                 self.at = f"the extremal instance at K = {K}, λ = {lam}, rung {rung}"
@@ -172,18 +171,18 @@ class _Checking:
                 objection = objection or _objection(self.claim, instance)
                 if objection:
                     break
-                verdict = self._check(instance, Strength.CERTIFIED, random=False)
-                ratios.append(_ratio(verdict, extremal.part))
-            ladder = Ladder(K, lam, tuple(ratios), objection)
-            self.found = replace(self.found, ladders=(*self.found.ladders, ladder))
+                verdicts.append(self._check(instance, Strength.CERTIFIED, random=False))
+            ladders = [
+                Ladder(part, K, lam, tuple(_ratio(v, part) for v in verdicts), objection)
+                for part in extremal.parts
+            ]
+            self.found = replace(self.found, ladders=(*self.found.ladders, *ladders))
 
-    def _between_the_ladders(self) -> None:
+    def _between_the_ladders(self, extremal: Extremal) -> None:
         """The last rung at random ratios: a constant can be right at both ends of the load and
         wrong between them. What lies outside the family, or is too long a computation, as it can
         be near a threshold, is passed over."""
-        extremal = self.claim.extremal
-        assert extremal is not None
-        for K, lam in settings_between(ladder_settings(self.claim), self.between):
+        for K, lam in settings_between(ladder_settings(self.claim, extremal), self.between):
             self.at = f"the extremal instance at K = {K}, λ = {lam}, rung {extremal.rungs}"
             instance = extremal.instance(extremal.rungs, K, lam)
             if not _objection(self.claim, instance):
@@ -200,22 +199,24 @@ class _Checking:
 
 def refute_twin(claim: Claim, twin: FalseTwin, rng: np.random.Generator) -> Counterexample | None:
     """A confirmed counterexample to the twin, if the search finds one."""
-    starts: list[Any] = []
     # The claim's extremal instances belong to the claim's family, perhaps not to the twin's own.
-    if twin.family is None and claim.extremal is not None:
-        starts = [
-            claim.extremal.instance(rung, K, lam)
-            for rung in range(1, claim.extremal.rungs + 1)
-            for K, lam in ladder_settings(claim)
-        ]
+    starts = extremal_cases(claim) if twin.family is None else []
     return claim.twin_subject(twin).refute(twin.sides, rng, starts)
 
 
-def ladder_settings(claim: Claim) -> Sequence[Setting]:
-    r"""The :math:`(K, \lambda)` at which the claim is to be shown tight."""
-    if claim.extremal is None or claim.extremal.settings is None:
-        return claim.subject.settings()
-    return claim.extremal.settings
+def extremal_cases(claim: Claim) -> list[Any]:
+    """Every rung of every ladder of the claim."""
+    return [
+        extremal.instance(rung, K, lam)
+        for extremal in claim.extremals
+        for rung in range(1, extremal.rungs + 1)
+        for K, lam in ladder_settings(claim, extremal)
+    ]
+
+
+def ladder_settings(claim: Claim, extremal: Extremal) -> Sequence[Setting]:
+    r"""The :math:`(K, \lambda)` at which these instances are to show the claim tight."""
+    return claim.subject.settings() if extremal.settings is None else extremal.settings
 
 
 def settings_between(

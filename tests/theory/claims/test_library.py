@@ -76,10 +76,15 @@ def test_every_part_is_decided_exactly_or_by_balls(claim: Claim) -> None:
 @EVERY_CLAIM
 def test_extremal_instances_bring_the_two_sides_together(claim: Claim) -> None:
     ladders = report_on(claim.id).findings.ladders
-    if not claim.tight or claim.extremal is None:
+    if not claim.tight or not claim.extremals:
         assert ladders == ()
         pytest.skip("not a tight bound")
-    assert {(ladder.K, ladder.lam) for ladder in ladders} == set(ladder_settings(claim))
+    assert {(ladder.part, ladder.K, ladder.lam) for ladder in ladders} == {
+        (part, K, lam)
+        for extremal in claim.extremals
+        for part in extremal.parts
+        for K, lam in ladder_settings(claim, extremal)
+    }
     for ladder in ladders:
         assert len(ladder.ratios) >= 3
         assert 0.98 < ladder.ratios[-1] <= 1
