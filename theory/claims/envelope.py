@@ -145,6 +145,9 @@ def _many_atoms(rung: int, K: int | float, lam: Fraction | float) -> Instance:
 
 ANY_RATIO = (Fraction(1, 100), Fraction(100))
 MIXED = Family(atoms=(2, 3, 4, 6), candidates=(2, 3, 4, 8, math.inf), steps=6, load=ANY_RATIO)
+# The integral is finite for finite K; it is looked at on either side of the threshold as well.
+FINITE = replace(MIXED, candidates=(2, 3, 4, 8))
+NEAR_THRESHOLD = replace(FINITE, load=(Fraction(1, 2), Fraction(2)))
 
 envelope_of_the_loop = Claim(
     id="envelope",
@@ -200,7 +203,7 @@ envelope_of_the_loop = Claim(
         Extremal(
             part="KL, any law",
             instance=_many_atoms,
-            settings=tuple(replace(MIXED, candidates=(2, 3, 4, 8)).settings()),
+            settings=(*FINITE.settings(), *NEAR_THRESHOLD.settings()),
         ),
     ),
     cores=ENVELOPE,

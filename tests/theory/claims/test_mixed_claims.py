@@ -9,7 +9,7 @@ statement written out again from its words.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache, partial
@@ -51,6 +51,7 @@ from theory.evidence.instance import Instance
 from theory.evidence.rational import RationalArithmetic
 from theory.evidence.run import Run, run_loop
 from theory.evidence.search import Refutation
+from theory.evidence.sides import Sides
 from theory.evidence.verdict import Status, Strength
 from theory.evidence.verify import ladder_settings, refute_twin, verify
 from theory.law import Law
@@ -467,6 +468,27 @@ def test_a_constant_two_percent_too_small_is_caught_at_every_setting(
     last = extremal.instance(extremal.rungs, K, lam)
     nudged = partial(SHARP[name], constant=Fraction(49, 50))
     assert ball.check(nudged, last).status is Status.FAILS
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("K", [2, 8])
+def test_an_integral_of_the_envelope_that_is_too_small_near_the_threshold_fails(
+    K: int, seed: int
+) -> None:
+    """Right at both ends of the load, and 2 % too small where 1 < λ(K−1) < 3 at one K only."""
+    claim = claims["envelope"]
+
+    def sides(run: Run) -> Iterator[Sides]:
+        for comparison in claim.sides(run):
+            if comparison.part == "KL, any law" and run.K == K and 1 < run.exact_lam * (K - 1) < 3:
+                yield replace(comparison, right=run.number(Fraction(49, 50)) * comparison.right)
+            else:
+                yield comparison
+
+    report = verify(replace(claim, sides=sides), [Strength.CERTIFIED], instances=1, seed=seed)
+    assert any("'KL, any law' fails" in problem for problem in report.problems)
+    without = replace(claim, sides=sides, extremal=claim.extremals[0])
+    assert verify(without, [Strength.CERTIFIED], instances=1, seed=seed).holds
 
 
 # How far the bounds of the paper are from the best ones: the reports' tightest ratios.

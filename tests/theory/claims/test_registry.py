@@ -93,5 +93,9 @@ def test_a_claim_needs_two_twins_of_different_names_and_its_extremal_instances()
         replace(claim, false_twins=(twin,))
     with pytest.raises(ValueError, match="two false twins of one name"):
         replace(claim, false_twins=(twin, twin))
-    with pytest.raises(ValueError, match="give the extremal instances"):
-        replace(claim, extremal=None)
+    for none in (None, ()):
+        with pytest.raises(ValueError, match="give the extremal instances"):
+            replace(claim, extremal=none)
+    (extremal,) = claim.extremals
+    with pytest.raises(ValueError, match="two sorts of extremal instances for one part"):
+        replace(claim, extremal=(extremal, replace(extremal, rungs=2)))

@@ -407,6 +407,52 @@ def test_extremal_instances_must_be_affordable() -> None:
     assert problem.endswith("is too long a computation in balls")
 
 
+def two_ladders(**ratios: list[float]) -> Report:
+    """Two parts, each with instances of its own, on which the other comes no nearer than a half."""
+
+    def shows(case: str, strength: Strength) -> Sequence[Comparison]:
+        at = case.split()
+        return [
+            comparison(HOLDS, part=part, ratio=r[int(at[1]) - 1] if at[0] == part else 0.5)
+            for part, r in ratios.items()
+        ]
+
+    def instances(part: str) -> Extremal:
+        return Extremal(part, lambda rung, K, lam: Named(f"{part} {rung}"), len(ratios[part]))
+
+    extremal = tuple(instances(part) for part in ratios)
+    return report_on(MadeUp(shows), [CERTIFIED], tight=True, extremal=extremal)
+
+
+def test_every_tight_part_is_shown_to_be_tight_on_its_own_instances() -> None:
+    report = two_ladders(first=[0.9, 0.99], second=[0.9, 0.98, 0.995])
+    assert report.problems == ()
+    assert [(rungs.part, len(rungs.ratios)) for rungs in report.findings.ladders] == [
+        ("first", 2), ("second", 3)
+    ]  # fmt: skip
+    assert report.tightest == 0.99
+    for near, far in [("first", "second"), ("second", "first")]:
+        (problem,) = two_ladders(**{near: [0.9, 0.99], far: [0.9, 0.95]}).problems
+        assert problem.startswith(f"is not shown to be tight: ratios 0.9, 0.95 of {far!r} along")
+
+
+@pytest.mark.parametrize(("second", "holds"), [([0.7, 0.99], True), ([0.7, 0.9], False)])
+def test_several_parts_may_meet_on_the_same_instances(second: list[float], holds: bool) -> None:
+    ratios = {"first": [0.9, 0.995], "second": second}
+    visits: list[str] = []
+
+    def shows(case: str, strength: Strength) -> Sequence[Comparison]:
+        visits.append(case)
+        at = int(case) - 1 if case.isdigit() else 0
+        return [comparison(HOLDS, part=part, ratio=r[at]) for part, r in ratios.items()]
+
+    extremal = Extremal(("first", "second"), lambda rung, K, lam: Named(str(rung)), rungs=2)
+    report = report_on(MadeUp(shows), [CERTIFIED], tight=True, extremal=extremal)
+    assert report.holds is holds
+    assert [rungs.part for rungs in report.findings.ladders] == ["first", "second"]
+    assert visits.count("2") == 1
+
+
 # Twins.
 
 
