@@ -129,7 +129,8 @@ class Claim:
         Polynomial statements that prove it for every law, with the step from them to it.
     machine_checked
         Theorems of ``theory/proofs`` that together say the whole statement, as
-        ``"File.theorem"``; not that it is tight, which ``extremal`` shows.
+        ``"File.theorem"``. That it is tight is shown by ``extremal``; a theorem that says this too
+        is named last.
     searched
         For a conjecture: what was searched, how many instances, how long, the closest approach.
     counterexample

@@ -18,6 +18,10 @@ Remarks
     Extremal instances put all mass just under :math:`w^*`, where :math:`\sum_i W_i` is nearly
     :math:`K w^*`. The equality is evaluated by visiting every multiset of K draws, so only where
     they are few.
+
+    Machine-checked in ``theory/proofs`` are the equality and the bound, and for every finite K > 1
+    that no larger constant would do (``Optimality.lemma_2_2_optimal``: for every c > 1 two atoms
+    whose gain is less than c times the bound); at K = ∞ the extremal instances alone show that.
 """
 
 from __future__ import annotations
@@ -119,5 +123,6 @@ reward_increase = Claim(
         "Lemma_2_2.reward_increase",
         "Infinite_candidates.tilted_gain",
         "Infinite_candidates.tilted_reward_increase",
+        "Optimality.lemma_2_2_optimal",
     ),
 )

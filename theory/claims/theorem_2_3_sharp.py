@@ -19,8 +19,10 @@ Remarks
     A second road: the gain never falls below that of the first round
     (``gain-after-first-round``), and Lemma 2.2 bounds that one.
 
-    Machine-checked in ``theory/proofs`` is, besides the bound, that no larger constant would do
-    (``Optimality.theorem_2_3_optimal``, for every finite K > 1 and λ > 0).
+    Machine-checked in ``theory/proofs`` is, besides the bound, that no larger constant would do for
+    any finite K > 1 and finite λ > 0 (``Optimality.theorem_2_3_optimal``: for every c > 1 two atoms
+    whose first round gains less than c times the bound); at K = ∞ and in the pure loop the extremal
+    instances alone show that.
 """
 
 from __future__ import annotations
@@ -99,5 +101,6 @@ reward_with_real_data = Claim(
         "Infinite_candidates.pure_reward_with_real_data_sharp",
         "Infinite_candidates.tilted_reward_with_real_data_sharp",
         "Infinite_candidates.tilted_pure_reward_with_real_data_sharp",
+        "Optimality.theorem_2_3_optimal",
     ),
 )
