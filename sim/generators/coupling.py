@@ -10,7 +10,7 @@ on all scales.
 The noise is drawn anew each time and takes the places of the old noise in strip order: its law is
 exactly normal, every data point is used exactly once, and few exchanges bring the cost down again.
 
-On 500 points of eight Gaussians or two moons the cost is 9 to 14 % above the optimum on average, at
+On 500 points of eight Gaussians or two moons the cost is 7 to 14 % above the optimum on average, at
 most 25 %; on thousands it is below that of exact couplings in minibatches of 128. In one dimension
 the sorted order is the optimum. Beyond the plane the order ignores all but two coordinates, and the
 exchanges, which see all of them, find less: above about eight dimensions couple minibatches
@@ -61,17 +61,18 @@ class SwapCoupling:
 
 def strip_order(points: torch.Tensor) -> torch.Tensor:
     """Order of points (d, n), shape (n,): strips along coordinate 0, sorted by coordinate 1."""
-    first = torch.argsort(points[0])
-    if len(points) == 1:
-        return first
+    # NumPy's sort, which is several times as fast as torch's.
+    along, *rest = points.numpy()
+    first = np.argsort(along)
+    if not rest:
+        return torch.from_numpy(first)
     n = len(first)
     width = strip_width(n)
-    padded = torch.full((-(-n // width) * width,), math.inf)
-    padded[:n] = points[1, first]
-    strips = padded.view(-1, width)
-    order = strips.argsort(dim=1) + width * torch.arange(len(strips))[:, None]
+    padded = np.full((-(-n // width), width), np.inf, dtype=np.float32)
+    padded.ravel()[:n] = rest[0][first]
+    order = padded.argsort(axis=1) + width * np.arange(len(padded))[:, None]
     # The padding sorts behind everything in the last strip.
-    return first[order.view(-1)[:n]]
+    return torch.from_numpy(first[order.ravel()[:n]])
 
 
 def strip_width(n: int) -> int:
