@@ -24,13 +24,11 @@ def _end_at_once(number: int, _: FrameType | None) -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, _end_at_once)
 
-import difflib
-import io
 import json
 import math
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -50,7 +48,8 @@ from rich.text import Text
 from threadpoolctl import threadpool_limits
 
 from theory.claims import Claim, claims
-from theory.evidence.campaign import NoCluster, Outcome
+from theory.command_line import ended, nearest, told_in_one_line
+from theory.evidence.campaign import Outcome
 from theory.evidence.choice_report import choice_table, details, problems, write_counterexamples
 from theory.evidence.choice_table import DEFAULT_RUNS, Cell, table
 from theory.evidence.curations import CURATIONS
@@ -59,6 +58,7 @@ from theory.evidence.table import claim_table, describe, show, verdict_table
 from theory.evidence.target import BadClaimFile, Target, one_line, read_claim_file
 from theory.evidence.verdict import Strength
 from theory.evidence.verify import DEFAULT_INSTANCES, Report, verify_all
+from theory.workers import NoCluster
 
 
 class UsageError(Exception):
@@ -174,25 +174,13 @@ def main(arguments: Sequence[str] | None = None, library: Mapping[str, Claim] = 
 
 
 def _parsed(arguments: Sequence[str] | None) -> List | Show | Verify | Falsify | Choices:
-    """The command; one that cannot be read is told in one line instead of a box."""
-    told = io.StringIO()
-    try:
-        with redirect_stderr(told):
-            return tyro.cli(
-                Command,
-                prog="python -m theory",
-                description="The claims about the curated retraining loop, and their evidence.",
-                args=arguments,
-            )
-    except SystemExit:
-        lines = [line.strip("│| ") for line in told.getvalue().splitlines()]
-        # A frame with the title, the message, and a rule or the end of the frame.
-        frames = [i for i, line in enumerate(lines) if line[:1] and line[0] in "╭─╰+-"]
-        if len(frames) > 1:
-            lines = lines[frames[0] + 1 : frames[1]]
-        if lines:
-            print(" ".join(lines), file=sys.stderr)
-        raise
+    with told_in_one_line():
+        return tyro.cli(
+            Command,
+            prog="python -m theory",
+            description="The claims about the curated retraining loop, and their evidence.",
+            args=arguments,
+        )
 
 
 def _verify(command: Verify, library: Mapping[str, Claim]) -> int:
@@ -314,7 +302,7 @@ def _choices(command: Choices, library: Mapping[str, Claim]) -> int:
     for name in command.models:
         if name not in known:
             raise UsageError(
-                f"There is no choice model {name!r}: did you mean {_nearest(name, list(known))!r}?"
+                f"There is no choice model {name!r}: did you mean {nearest(name, list(known))!r}?"
             )
     models = [known[name] for name in dict.fromkeys(command.models)] or [*CURATIONS]
     folder = command.counterexamples
@@ -429,8 +417,8 @@ def _twin(claim: Claim, name: str) -> str:
         return name
     if not names:
         raise UsageError(f"Claim {claim.id!r} has no false twins.")
-    nearest = _nearest(name, names)
-    raise UsageError(f"Claim {claim.id!r} has no false twin {name!r}: did you mean {nearest!r}?")
+    likely = nearest(name, names)
+    raise UsageError(f"Claim {claim.id!r} has no false twin {name!r}: did you mean {likely!r}?")
 
 
 def _check_seed(seed: int) -> None:
@@ -443,18 +431,7 @@ def _find(library: Mapping[str, Claim], name: str) -> Claim:
         return library[name]
     if not library:
         raise UsageError(f"There is no claim {name!r}: the library is empty.")
-    raise UsageError(f"There is no claim {name!r}: did you mean {_nearest(name, library)!r}?")
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    """The known name that the given one begins, or else is most like."""
-    return max(
-        known,
-        key=lambda other: (
-            other.startswith(name),
-            difflib.SequenceMatcher(None, name, other).ratio(),
-        ),
-    )
+    raise UsageError(f"There is no claim {name!r}: did you mean {nearest(name, library)!r}?")
 
 
 @contextmanager
@@ -492,21 +469,5 @@ def _written_at_the_end(path: Path | None) -> Iterator[dict[str, Any]]:
         Path(draft).unlink(missing_ok=True)
 
 
-def _quietly() -> int:
-    """The exit status of :func:`main`, also when the user or the reader of its output goes away."""
-    try:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        status = main()
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        return 128 + signal.SIGINT
-    except BrokenPipeError:
-        # What is left in the buffer has no reader; Python would complain of it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
-    return status
-
-
 if __name__ == "__main__":
-    sys.exit(_quietly())
+    sys.exit(ended(main))

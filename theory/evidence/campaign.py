@@ -8,12 +8,8 @@ ends it.
 from __future__ import annotations
 
 import math
-import signal
-import threading
 import time
-import warnings
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -25,18 +21,12 @@ from theory.evidence import scale
 from theory.evidence.instance import Instance
 from theory.evidence.search import Hunt, Progress, Refutation, hunt
 from theory.evidence.target import Statement, Target
+from theory.workers import unordered
 
-# Seconds to wait for a scheduler, and for its first worker.
-PATIENCE = 10.0
 # Seconds of the first search in each unit: the random draws and the extremes.
 PROBE = 0.5
 
 Watch = Callable[["Outcome"], None]
-
-
-class NoCluster(ConnectionError):
-    """No Dask scheduler answers at the address, or it has no workers; the message is one
-    sentence."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +113,11 @@ def campaign(
     if processes == 1 and scheduler is None:
         searches = _here(statement, seed, began, seconds, lambda: outcome, watch)
     else:
-        searches = _elsewhere(target, seed, began, seconds, processes, scheduler)
+        calls = (
+            joblib.delayed(_search_for)(target, seed, index, left)
+            for index, left in _rounds(began, seconds)
+        )
+        searches = unordered(calls, processes, scheduler)
     for found in searches:
         outcome = outcome.joined(found, time.perf_counter() - began)
         if watch is not None:
@@ -157,72 +151,6 @@ def _here(
 
     for index, left in _rounds(began, seconds):
         yield _search(statement, seed, index, left, None if watch is None else report)
-
-
-def _elsewhere(
-    target: Target, seed: int, began: float, seconds: float, processes: int, scheduler: str | None
-) -> Generator[Hunt, None, None]:
-    with ExitStack() as stack:
-        if scheduler is None:
-            workers = processes
-            stack.enter_context(joblib.parallel_config("loky", n_jobs=processes))
-        else:
-            workers = stack.enter_context(_cluster(scheduler))
-            stack.enter_context(joblib.parallel_config("dask", n_jobs=workers))
-        parallel = joblib.Parallel(return_as="generator_unordered", pre_dispatch=workers)
-        with _children_deaf_to_interrupts():
-            results = parallel(
-                joblib.delayed(_search_for)(target, seed, index, left)
-                for index, left in _rounds(began, seconds)
-            )
-            stack.callback(_end, results)
-        # Not `yield from`, which would close the results before _end can.
-        for found in results:  # noqa: UP028
-            yield found
-
-
-@contextmanager
-def _children_deaf_to_interrupts() -> Iterator[None]:
-    """Processes started meanwhile leave Ctrl-C to this one, which ends them, and print nothing."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    # Only what is ignored stays so in a new program: a Ctrl-C in this moment is lost here as well.
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-
-
-def _end(results: Generator[Hunt, None, None]) -> None:
-    """End the searches that still run; that they are not awaited is no news."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*still being processed by the workers", UserWarning)
-        results.close()
-
-
-@contextmanager
-def _cluster(address: str) -> Iterator[int]:
-    """A connection to the scheduler, and the number of threads behind it."""
-    try:
-        from distributed import Client
-    except ImportError:
-        raise NoCluster("--scheduler needs Dask: pip install 'curated-loops[cluster]'.") from None
-    try:
-        client = Client(address, timeout=PATIENCE, set_as_default=True)
-    except (OSError, ValueError, TypeError) as error:
-        raise NoCluster(
-            f"No Dask scheduler answers at {address} ({type(error).__name__}): start one with "
-            "`dask scheduler` and `dask worker`, or leave --scheduler out."
-        ) from None
-    with client:
-        threads = sum(client.nthreads().values())
-        if threads == 0:
-            raise NoCluster(
-                f"The scheduler at {address} has no workers: start some with `dask worker`."
-            )
-        yield threads
 
 
 def _rounds(began: float, seconds: float) -> Iterator[tuple[int, float]]:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from theory.evidence import ball
-from theory.evidence.campaign import NoCluster, Outcome, campaign
+from theory.evidence.campaign import Outcome, campaign
 from theory.evidence.search import Hunt
 from theory.evidence.target import Target
 from theory.evidence.verdict import Status
+from theory.workers import NoCluster
 
 FALSE = Target("theorem-2.4-sharp", "any start")
 TRUE = Target("lemma-2.2")
@@ -98,7 +99,7 @@ def test_a_claim_file_travels_to_the_cluster(scheduler: str, tmp_path: Path) -> 
 
 def test_no_scheduler_at_the_address_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setattr("theory.evidence.campaign.PATIENCE", 0.5)
+    monkeypatch.setattr("theory.workers.PATIENCE", 0.5)
     with pytest.raises(NoCluster, match=r"No Dask scheduler answers at tcp://127\.0\.0\.1:9 "):
         campaign(TRUE, TRUE.statement(), 5.0, scheduler="tcp://127.0.0.1:9")
 

@@ -1,0 +1,56 @@
+"""What the command lines of this project have in common."""
+
+from __future__ import annotations
+
+import difflib
+import io
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, redirect_stderr
+
+
+@contextmanager
+def told_in_one_line() -> Iterator[None]:
+    """A command that cannot be read is told in one line instead of a box."""
+    told = io.StringIO()
+    try:
+        with redirect_stderr(told):
+            yield
+    except SystemExit:
+        lines = [line.strip("│| ") for line in told.getvalue().splitlines()]
+        # A frame with the title, the message, and a rule or the end of the frame.
+        frames = [i for i, line in enumerate(lines) if line[:1] and line[0] in "╭─╰+-"]
+        if len(frames) > 1:
+            lines = lines[frames[0] + 1 : frames[1]]
+        if lines:
+            print(" ".join(lines), file=sys.stderr)
+        raise
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The known name that the given one begins, or else is most like."""
+    return max(
+        known,
+        key=lambda other: (
+            other.startswith(name),
+            difflib.SequenceMatcher(None, name.lower(), other.lower()).ratio(),
+        ),
+    )
+
+
+def ended(main: Callable[[], int]) -> int:
+    """The exit status of a command, also when the user or the reader of its output goes away."""
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        status = main()
+        sys.stdout.flush()
+    except KeyboardInterrupt as interrupt:
+        print(str(interrupt) or "Interrupted.", file=sys.stderr)
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        # What is left in the buffer has no reader; Python would complain of it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    return status
