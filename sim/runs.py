@@ -1,26 +1,29 @@
 """A run is a folder: configuration, environment, metrics by line, and the last checkpoint.
 
-Every file but the metrics is written beside its place, flushed to disk and renamed, so that a run
-that is killed, or a disk that fills up, leaves the last complete version. Metrics are appended and
-flushed line by line; on resuming, lines from the checkpoint's round on are dropped and written
-again, the same.
+Every file but those of lines is written beside its place, flushed to disk and renamed, so that a
+run that is killed, or a disk that fills up, leaves the last complete version. Metrics are appended
+and flushed line by line; on resuming, lines from the checkpoint's round on are dropped and written
+again, the same. Seconds are lines in a file of their own, since no two runs have the same.
 """
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
 
+METRICS, SECONDS = "metrics.jsonl", "seconds.jsonl"
 PACKAGES = ("numpy", "scipy", "torch", "torchcfm", "diffusers", "curated-loops")
 
 
@@ -55,8 +58,39 @@ class RunFolder:
                 "name another folder, or remove this one."
             )
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes from writing into the folder meanwhile.
+
+        Raises
+        ------
+        ValueError
+            When one is doing so.
+        """
+        # A lock that ends with its process, however that ends.
+        handle = os.open(self.path, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ValueError(
+                    f"{self.path} is being written by another process: wait for it to end, or "
+                    "name another folder."
+                ) from None
+            yield
+        finally:
+            os.close(handle)
+
     def load(self) -> dict[str, Any] | None:
-        """The last checkpoint, with later metrics dropped; ``None`` for a run not begun."""
+        """The last checkpoint, with later lines dropped; ``None`` for a run not begun.
+
+        Raises
+        ------
+        ValueError
+            When the checkpoint is none, or a round before it has no metrics.
+        """
+        for draft in self.path.rglob(".*.draft"):
+            draft.unlink()
         file = self.path / "checkpoint.pt"
         state = None
         if file.exists():
@@ -67,10 +101,16 @@ class RunFolder:
                     f"{file} is not a checkpoint of this program ({type(error).__name__}): remove "
                     "the folder to start the run again."
                 ) from error
-        done = -1 if state is None else int(state["t"]) - 1
-        kept = [json.dumps(line) + "\n" for line in self.metrics() if line["t"] <= done]
-        if (self.path / "metrics.jsonl").exists():
-            write(self.path / "metrics.jsonl", "".join(kept).encode())
+        done = 0 if state is None else int(state["t"])
+        if [line["t"] for line in self.metrics()[:done]] != list(range(done)):
+            raise ValueError(
+                f"{self.path / 'metrics.jsonl'} lacks rounds before {done}, where the checkpoint "
+                "is: remove the folder to start the run again."
+            )
+        for name in (METRICS, SECONDS):
+            lines = [json.dumps(line) + "\n" for line in self.lines(name) if line["t"] < done]
+            if (self.path / name).exists():
+                write(self.path / name, "".join(lines).encode())
         return state
 
     def checkpoint(self, state: Mapping[str, Any]) -> None:
@@ -79,20 +119,37 @@ class RunFolder:
         torch.save(dict(state), buffer)
         write(self.path / "checkpoint.pt", buffer.getvalue())
 
-    def append(self, metrics: Mapping[str, Any]) -> None:
+    def append(self, metrics: Mapping[str, Any], name: str = METRICS) -> None:
         """Add a line of metrics, which has the round as ``"t"``."""
-        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        with (self.path / name).open("a", encoding="utf-8") as file:
             file.write(json.dumps(metrics) + "\n")
             file.flush()
             os.fsync(file.fileno())
 
     def metrics(self) -> list[dict[str, Any]]:
         """All complete lines of metrics; a last line that was cut off is left out."""
-        file = self.path / "metrics.jsonl"
+        return self.lines(METRICS)
+
+    def lines(self, name: str) -> list[dict[str, Any]]:
+        """All complete lines of a file.
+
+        Raises
+        ------
+        ValueError
+            When a line is not what this program writes.
+        """
+        file = self.path / name
         if not file.exists():
             return []
-        lines = file.read_text(encoding="utf-8").split("\n")
-        return [json.loads(line) for line in lines[:-1] if line]
+        try:
+            found = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n")[:-1]]
+            if all(isinstance(line["t"], int) for line in found):
+                return found
+        except (ValueError, KeyError, TypeError):
+            pass
+        raise ValueError(
+            f"{file} has a line that is no metrics: remove the folder to start the run again."
+        )
 
     def _read(self, name: str) -> Any:
         file = self.path / name
@@ -101,7 +158,7 @@ class RunFolder:
 
 def write(path: Path, content: bytes) -> None:
     """Write a file so that it is there complete or as it was before."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
         with draft.open("wb") as file:
             file.write(content)

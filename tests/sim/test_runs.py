@@ -53,6 +53,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = RunFolder(tmp_path, CONFIG)
+    folder.append({"t": 0})
     folder.checkpoint({"t": 1, "generator": {}})
 
     def full(*_: Any) -> None:
@@ -69,6 +70,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(
         "checkpoint.pt",
         "config.json",
         "environment.json",
+        "metrics.jsonl",
     ]
 
 
