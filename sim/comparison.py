@@ -34,7 +34,7 @@ from sim.distances import Ruler
 from sim.finite_sample import SampledLoop
 from sim.generators.exact import EmpiricalLaw, ExactSampler
 from sim.loop import Loop, LoopSettings, Round
-from sim.protocols import Generator
+from sim.protocols import Generator, Reward
 from sim.streams import Streams
 from theory import Law, RetrainingLoop
 
@@ -246,7 +246,7 @@ def compare(
     return Comparison(predicted, measured, setting.data.names, tuple(seeds))
 
 
-def on_samples(reward: Callable[[Any], FloatArray]) -> Callable[[torch.Tensor], torch.Tensor]:
+def on_samples(reward: Callable[[Any], FloatArray]) -> Reward:
     """A reward on arrays, such as those of :mod:`theory.rewards`, as one on torch samples."""
 
     def rewarded(samples: torch.Tensor) -> torch.Tensor:
