@@ -171,7 +171,7 @@ def test_a_constant_that_is_false_for_some_K_only_fails(
     claim = claims["theorem-2.4-sharp"]
 
     def sides(run: Run) -> Iterator[Sides]:
-        yield from claim.sides(run, Fraction(1) if run.K == 2 else Fraction(4, 5))  # type: ignore[call-arg]
+        yield from claim.sides(run, Fraction(1) if run.K == 2 else Fraction(4, 5))
 
     broken = replace(claim, sides=sides)
     assert main(["verify", "--seed", seed, *FEW], library_of(broken)) == 1

@@ -21,8 +21,9 @@ Remarks
 
     Machine-checked in ``theory/proofs`` is, besides the bound, that no larger constant would do for
     any finite K > 1 and finite λ > 0 (``Optimality.theorem_2_3_optimal``: for every c > 1 two atoms
-    whose first round gains less than c times the bound); at K = ∞ and in the pure loop the extremal
-    instances alone show that.
+    whose first round gains less than c times the bound), and in the pure loop, whose first round is
+    that of Lemma 2.2 (``Optimality.lemma_2_2_optimal``); at K = ∞ the extremal instances alone show
+    that.
 """
 
 from __future__ import annotations
@@ -102,5 +103,6 @@ reward_with_real_data = Claim(
         "Infinite_candidates.tilted_reward_with_real_data_sharp",
         "Infinite_candidates.tilted_pure_reward_with_real_data_sharp",
         "Optimality.theorem_2_3_optimal",
+        "Optimality.lemma_2_2_optimal",
     ),
 )

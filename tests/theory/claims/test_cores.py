@@ -155,8 +155,9 @@ def loops(atoms: int, K: int, *, lam: Fraction | None = None, count: int = 3) ->
     return made
 
 
-def margin(core: Core, *values: Fraction) -> Fraction:
-    statement = core.state(*values)
+def margin(core: Core, *values: Fraction | int) -> Fraction:
+    """The conclusion at numbers that meet the assumptions; an empty sum is the integer 0."""
+    statement = core.state(*map(Fraction, values))
     assert all(value >= 0 for value in statement.assumed.values())
     assert all(value == 0 for value in statement.zero.values())
     return Fraction(statement.conclusion)
@@ -166,7 +167,7 @@ def mixed_sums(loop: Loop) -> Fraction:
     """Product of the sums of weights over draws with two or more distinct atoms."""
     multisets = {tuple(sorted(draw)) for _, draw in loop.draws(loop.ref)}
     return math.prod(
-        (sum(loop.w[i] for i in draw) for draw in multisets if len(set(draw)) > 1),
+        (Fraction(sum(loop.w[i] for i in draw)) for draw in multisets if len(set(draw)) > 1),
         start=Fraction(1),
     )
 
@@ -438,7 +439,7 @@ def test_total_variation_is_within_reach_of_the_inverse_envelope(K: int) -> None
 def test_beyond_the_threshold_the_inverse_envelope_starts_at_its_root(K: int) -> None:
     y = Fraction(2, 5)
     # The λ that makes 1 − y the root: y + … + y^(K−1) = 1/λ.
-    lam = 1 / sum(y**i for i in range(1, K))
+    lam = 1 / Fraction(sum(y**i for i in range(1, K)))
     assert (1 + lam) * (1 - y) == lam * (1 - y**K)
     slope = margin(envelope.RISING_BEYOND, y, y ** (K - 1), Fraction(K), lam)
     assert slope == (1 - y) * (1 + lam - lam * K * y ** (K - 1))
@@ -470,11 +471,12 @@ def test_swaps_add_up_to_the_change_of_the_expectation(n: int) -> None:
     others = list(zip([Fraction(1, n)] * n, (w + 1 for w in weights), strict=True))
 
     def expected(w: Fraction, tilted: bool) -> Fraction:
-        return sum(
+        terms = (
             q[i] * (g[i] if tilted else 1) * chance / (w + weights[i] + S)
             for i in range(n)
             for chance, S in others
         )
+        return sum(terms, Fraction(0))
 
     def pair(x: int, y: int, low: Fraction, high: Fraction) -> Fraction:
         total = Fraction(0)
@@ -528,9 +530,9 @@ def test_rounds_at_infinite_K_are_tilts_and_lie_on_the_frontier() -> None:
 def test_pinsker_is_as_the_second_derivatives_say() -> None:
     for x in (Fraction(0), Fraction(1, 3), Fraction(1), Fraction(9, 4), Fraction(50)):
         assert margin(tilts.CURVATURE, x) == (x + 2) ** 3 - 27 * x
-    for x in (0.01, 0.5, 1.0, 1.7, 30.0):
-        # The two functions whose second derivatives the core compares; 1e-15: rounding at x = 1.
-        assert x * math.log(x) - x + 1 >= 1.5 * (x - 1) ** 2 / (x + 2) - 1e-15
+    for y in (0.01, 0.5, 1.0, 1.7, 30.0):
+        # The two functions whose second derivatives the core compares; 1e-15: rounding at y = 1.
+        assert y * math.log(y) - y + 1 >= 1.5 * (y - 1) ** 2 / (y + 2) - 1e-15
 
 
 def test_the_fixed_point_with_real_data_is_one() -> None:
@@ -560,7 +562,7 @@ def test_means_of_tilts_and_mass_moved_between_them() -> None:
         )
         assert pairs == moments[j + 1] * moments[j - 1] - moments[j] ** 2
     # Two rounds at K = ∞: the shares of the tilts before and after, and the means.
-    means = [moments[j + 1] / moments[j] for j in range(4)]
+    means = [Fraction(moments[j + 1] / moments[j]) for j in range(4)]
     shares, expected = [[Fraction(1), Fraction(0), Fraction(0), Fraction(0)]], []
     for _ in range(3):
         a = sum(b * share for b, share in zip(means, shares[-1], strict=True))

@@ -466,6 +466,7 @@ def test_a_constant_two_percent_too_small_is_caught_at_every_setting(
     """A constant may be false at one K, or at one share of synthetic data, only."""
     extremal = claims[name].extremals[0]
     last = extremal.instance(extremal.rungs, K, lam)
+    assert isinstance(last, Instance)
     nudged = partial(SHARP[name], constant=Fraction(49, 50))
     assert ball.check(nudged, last).status is Status.FAILS
 

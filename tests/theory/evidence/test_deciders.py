@@ -128,7 +128,7 @@ def test_a_side_divided_by_zero_decides_nothing(check: Check) -> None:
 def test_a_division_by_zero_of_plain_numbers_decides_nothing(check: Check) -> None:
     def sides(run: Run) -> Iterator[Sides]:
         yield Sides.at_least("fine", 0, run.top_weight, run.number(0))
-        yield Sides.at_least("part", 0, run.top_weight, Fraction(1, run.K - 2))
+        yield Sides.at_least("part", 0, run.top_weight, Fraction(1, int(run.K) - 2))
 
     verdict = check(sides, INSTANCE)
     assert verdict.status is Status.UNDECIDED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -217,7 +217,7 @@ def numeral(value: int) -> str:
 def rocq_says(folder: Path, run: Run, said: list[str]) -> list[str]:
     """What each equation between rationals comes to, computed from the definitions."""
 
-    def function(name: str, values: Sequence[Fraction]) -> str:
+    def function(name: str, values: Iterable[Fraction]) -> str:
         listed = "; ".join(map(rational, values))
         return f"Definition {name} (x : 'I_3) : rat := nth 0 [:: {listed}] x."
 

@@ -29,7 +29,7 @@ def short_instances(draw: st.DrawFn) -> Instance:
         draw(positive),
         draw(positive),
         K=draw(st.sampled_from([1, 2, 3, 4, math.inf])),
-        lam=draw(st.sampled_from([Fraction(0), Fraction(1, 3), Fraction(2), math.inf])),
+        lam=draw(st.sampled_from([Fraction(0), Fraction(1, 3), Fraction(2)]) | st.just(math.inf)),
         steps=draw(st.integers(0, 3)),
         initial=start,
     )

@@ -62,7 +62,7 @@ def test_starts_and_ratios_shrink_within_the_family() -> None:
 def test_weights_far_apart_shrink_by_their_ratios() -> None:
     hit = Instance.of([1, 1, 1], [1, 10**9, 10**18], K=2, steps=0)
     smallest, _ = shrink(narrow, PURE, hit)
-    assert smallest.weights in ((1, 10**6 + 1), (10**6 + 1, 1))
+    assert sorted(smallest.weights) == [1, 10**6 + 1]
     assert smallest.probabilities == (Fraction(1, 2), Fraction(1, 2))
 
 
@@ -73,7 +73,7 @@ def test_failing_in_float64_alone_is_no_reason_to_accept() -> None:
         yield from narrow(run)
 
     smallest, verdict = shrink(sides, PURE, Instance.of([1, 1], [1, 10**7], K=2, steps=0))
-    assert smallest.weights in ((1, 10**6 + 1), (10**6 + 1, 1))
+    assert sorted(smallest.weights) == [1, 10**6 + 1]
     assert verdict.status is Status.FAILS
 
 

@@ -84,4 +84,4 @@ def test_assumptions_include_equality() -> None:
         return Statement(assumed={"x >= 0": x, "x <= 0": -x}, conclusion=-1)
 
     heard = opinion(["x"], zero_alone, identity=False)
-    assert heard.values == (0,)
+    assert heard.values == (Fraction(0),)
