@@ -25,7 +25,8 @@ LINES = [
 
 
 def _ids(case):
-    return repr(case)
+    # Only the laws: the print of a function has its address, which differs between processes.
+    return "" if callable(case) else repr(case)
 
 
 @pytest.mark.parametrize(("data", "cdf"), LINES, ids=_ids)
