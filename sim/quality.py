@@ -43,6 +43,21 @@ def top_share(law: Law, share: float) -> Law:
         return law.reweighted(np.log(kept)[index])
 
 
+def conditioned(law: Law, levels: int, beta: float) -> Law:
+    r"""What a perfect model conditioned on ``levels`` levels of equal mass samples at the shares
+    :math:`v_l\propto E[e^{r/\beta}\mid l]`, exactly."""
+    if isinstance(levels, bool) or not isinstance(levels, int) or levels < 1:
+        raise ValueError(f"levels = {levels!r} is not a whole number of at least 1.")
+    _check_penalty(beta)
+    shares = np.arange(1, levels + 1) / levels
+    tops = [share * top_share(law, share).probabilities for share in shares]
+    masses = np.diff([np.zeros(len(law)), *tops], axis=0)
+    # What rounding leaves below 0 is no mass.
+    masses = np.maximum(masses, 0.0)
+    weights = np.exp((law.rewards - law.top_reward) / beta)
+    return law.with_probabilities((masses @ weights) @ masses, normalise=True)
+
+
 def top_samples(rewards: torch.Tensor, share: float, rng: np.random.Generator) -> torch.Tensor:
     """Indices of the top share of samples by their rewards (n,), best first, at least one; their
     number is rounded to the nearest, and ties at the threshold are broken at random."""
@@ -148,11 +163,15 @@ def _in_part(progress: Progress, part: int, parts: int) -> Progress:
 def tilted_shares(rewards: torch.Tensor, levels: int, beta: float) -> np.ndarray:
     r"""Shares :math:`v_l\propto P(l)E[e^{r/\beta}\mid l]` of the levels that data with these
     rewards (n,) are cut into, shape (levels,)."""
-    if not (math.isfinite(beta) and beta > 0):
-        raise ValueError(f"beta = {beta} is not a KL penalty: give a positive, finite number.")
+    _check_penalty(beta)
     ordered = torch.sort(rewards.double()).values
     weights = torch.softmax(ordered / beta, dim=0)
     return np.array([float(part.sum()) for part in torch.tensor_split(weights, levels)])
+
+
+def _check_penalty(beta: float) -> None:
+    if not (math.isfinite(beta) and beta > 0):
+        raise ValueError(f"beta = {beta} is not a KL penalty: give a positive, finite number.")
 
 
 def _check_share(share: float) -> None:

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from sim.alignment import align_samples, frontier, point
+from sim.alignment import align_samples, frontier, optimum, point
 from sim.generators.gaussian import Gaussian
 from sim.quality import QualityConditioned, tilted_shares, top_samples, top_share
+from sim.quality import conditioned as exactly_conditioned
 from theory import Law
+from theory.divergences import kl
 from theory.testing import check_generator
 
 
@@ -116,6 +118,32 @@ def test_tilted_shares_come_near_the_aligned_reward_as_levels_grow() -> None:
     assert gaps[0] > 2 * gaps[1] > 4 * gaps[2] > 0
 
 
+def test_samples_come_in_no_order_of_levels() -> None:
+    # Groups of consecutive samples are candidates of one curation: levels must be mixed.
+    found = first(conditioned().sample(4000, np.random.default_rng(0)))
+    neighbours = float(torch.corrcoef(torch.stack([found[:-1], found[1:]]))[0, 1])
+    assert neighbours == pytest.approx(0, abs=5 / math.sqrt(4000))
+
+
+@pytest.mark.parametrize("levels", [1, 3, 8])
+def test_exact_levels_by_hand(levels: int) -> None:
+    law, beta, cells = uniform(240), 0.5, 240 // levels
+    weights = np.exp(law.rewards / beta).reshape(levels, cells).mean(axis=1)
+    expected = np.repeat(weights / weights.sum() / cells, cells)
+    np.testing.assert_allclose(
+        exactly_conditioned(law, levels, beta).probabilities, expected, rtol=1e-10
+    )
+
+
+def test_no_other_shares_of_levels_are_closer_to_the_optimum() -> None:
+    law = uniform(240)
+    best, levels = exactly_conditioned(law, 4, 0.5), np.repeat(np.arange(4), 60)
+    least = kl(optimum(law, 0.5), best)
+    for seed in range(20):
+        other = np.random.default_rng(seed).normal(0, 0.05, 4)
+        assert kl(optimum(law, 0.5), best.reweighted(other[levels])) > least
+
+
 def test_a_conditioned_model_is_a_generator() -> None:
     # Two Gaussians fitted to the halves of a normal law are 0.114 from it in total variation.
     check_generator(
@@ -168,6 +196,8 @@ def test_progress_runs_over_the_levels() -> None:
         (lambda: conditioned(2, 10).condition([0, 0]), "one of them positive"),
         (lambda: conditioned(2, 10).condition([1, -1]), "at least 0"),
         (lambda: conditioned(2, 10).condition([1]), "each of the 2"),
+        (lambda: exactly_conditioned(uniform(), 0, 1.0), "levels = 0"),
+        (lambda: exactly_conditioned(uniform(), 2, -1.0), "beta = -1"),
         (lambda: tilted_shares(torch.zeros(4), 2, 0.0), "beta = 0"),
     ],
 )

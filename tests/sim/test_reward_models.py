@@ -206,6 +206,17 @@ def test_a_networks_fit_depends_on_its_stream_alone() -> None:
     assert not torch.equal(found[0], found[2])
 
 
+def test_the_first_parameters_are_drawn_from_the_stream() -> None:
+    # At so small a rate the parameters stay where they were drawn.
+    asked = compare(
+        torch.arange(80.0).reshape(40, 2) / 40, peak, KChoice(2), np.random.default_rng(1)
+    )
+    one, other = (NetworkReward(steps=1, rate=1e-12) for _ in range(2))
+    one.fit(asked, np.random.default_rng(0))
+    other.fit(asked, np.random.default_rng(1))
+    assert float((one(asked.samples) - other(asked.samples)).abs().max()) > 1e-3
+
+
 def test_a_network_trains_on_from_where_it_was() -> None:
     rng = np.random.default_rng(0)
     asked = compare(torch.as_tensor(rng.normal(size=(2000, 2))), peak, KChoice(2), rng)
