@@ -115,7 +115,8 @@ class Claim:
     family
         The loops it speaks about, or a subject of another sort.
     false_twins
-        At least two, unless the statement itself is refuted.
+        At least two, or :func:`theory.evidence.verify.verify` does not let the claim stand; a
+        guess that is only to be attacked needs none.
     exact_family
         The part of the family where rationals and their logarithms say everything, if smaller.
     strengths
@@ -147,7 +148,7 @@ class Claim:
     hypotheses: tuple[str, ...]
     sides: SidesOf
     family: Family | Subject
-    false_twins: tuple[FalseTwin, ...]
+    false_twins: tuple[FalseTwin, ...] = ()
     exact_family: Family | None = None
     strengths: tuple[Strength, ...] = INSTANCE_STRENGTHS
     extremal: Extremal | tuple[Extremal, ...] | None = None
@@ -158,11 +159,6 @@ class Claim:
     counterexample: Case | None = None
 
     def __post_init__(self) -> None:
-        if len(self.false_twins) < 2 and self.standing is not Standing.REFUTED:
-            raise ValueError(
-                f"claim {self.id!r} has {len(self.false_twins)} false twins: give at least two, "
-                "or nothing shows that its check could fail."
-            )
         names = [twin.name for twin in self.false_twins]
         if len(set(names)) < len(names):
             raise ValueError(f"claim {self.id!r} has two false twins of one name: {names}.")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from theory.claims.claim import Claim
 
 NOT_REBUILT = "proof not rebuilt here"
+FEWEST_TWINS = 2
 
 
 def problems(claim: Claim, findings: Findings) -> Iterator[str]:
@@ -53,6 +54,12 @@ def problems(claim: Claim, findings: Findings) -> Iterator[str]:
 
 
 def _weaknesses(claim: Claim, findings: Findings) -> Iterator[str]:
+    # A guess may be attacked without any; a claim that is to hold may not be without.
+    if len(claim.false_twins) < FEWEST_TWINS:
+        yield (
+            f"has {len(claim.false_twins)} false twins: give at least {FEWEST_TWINS}, or nothing "
+            "shows that its check could fail"
+        )
     for strength in findings.wanted:
         if strength in INSTANCE_STRENGTHS and not findings.holds_at(strength):
             yield f"does not hold at {strength}: {_first_failure(findings, strength)}"
