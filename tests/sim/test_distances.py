@@ -72,6 +72,18 @@ def test_sliced_distance_on_the_line_is_the_quantile_distance():
     assert LINE.sliced(x) == pytest.approx(gap.sum() * (grid[1] - grid[0]), abs=2e-3)
 
 
+@pytest.mark.parametrize("d", [1, 2])
+def test_cells_are_spread_evenly_in_projections(d):
+    """The uniform law on ten cells an axis, against an even lattice of points: no distance but
+    that of the lattice and of the intervals of integration, 1/300 and 1/3000 of a side."""
+    axes = ((np.arange(10) + 0.5) / 10,) * d
+    law = Law.from_density(np.ones(10**d), np.zeros(10**d), axes)
+    line = (np.arange(300) + 0.5) / 300
+    lattice = np.stack(np.meshgrid(*(line,) * d, indexing="ij"), axis=-1).reshape(-1, d)
+    # Cells as points would be 1/40 away, boxes of twice the width about 1/200.
+    assert Ruler(law, blocks=5).sliced(lattice) < 1.5e-3
+
+
 def test_divergence_of_a_moved_normal_law_is_that_of_its_cells():
     shift, n = 0.5, 20_000
     rule = ruler(LineMixture(means=(0.0,), stds=(1.0,), weights=(1.0,)), 1200, blocks=24)

@@ -84,6 +84,21 @@ def test_samples_follow_the_estimate():
     ).pvalue > (1e-4)
 
 
+def test_the_noise_has_the_bandwidth_in_each_coordinate():
+    model = KernelDensity()
+    model.fit(torch.tensor([[-100.0, 0.0], [100.0, 3000.0]]), RNG(0))
+    model.widths = torch.tensor([1.0, 20.0], dtype=torch.float64)
+    samples = model.sample(100_000, RNG(4))
+    upper = samples[:, 0] > 0
+    noise = (
+        samples - torch.where(upper, 1.0, 0.0)[:, None] * torch.tensor([200.0, 3000.0])
+    ).numpy()
+    # Four standard errors of a standard deviation from 100 000.
+    np.testing.assert_allclose(noise.std(axis=0), [1, 20], rtol=4 / math.sqrt(200_000))
+    assert abs(np.corrcoef(noise.T)[0, 1]) < 4 / math.sqrt(100_000)
+    assert abs(float(upper.double().mean()) - 0.5) < 4 * 0.5 / math.sqrt(100_000)
+
+
 def test_each_refit_adds_the_squared_bandwidth_to_the_variance():
     model, points = KernelDensity(0.5), torch.as_tensor(RNG(1).normal(size=(40_000, 1)))
     for t in range(5):
