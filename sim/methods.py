@@ -2,8 +2,9 @@ r"""Every way of selecting by a reward, side by side beneath the reward–KL fro
 
 Each method makes a law from :math:`p_0` on a grid; its divergence, its expected reward, and the
 largest reward that a law of that divergence can have say what it pays. The KL penalty reaches the
-frontier, and so do the loop's rounds at K = ∞; all others stay below unless the reward has two
-levels only.
+frontier, and so do the loop's rounds at K = ∞. The others are below it, but for special laws: with
+two levels of reward every selection that goes by the reward is a tilt, and a filter that keeps
+nothing but the top level has the largest reward.
 """
 
 from __future__ import annotations
