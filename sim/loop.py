@@ -165,8 +165,7 @@ class Loop:
             self.fitted = self.generator.fit(data, self.streams("fit", t), self.progress)
         except DivergedTraining as error:
             raise DivergedTraining(
-                f"training of p_{t} diverged ({error}): rounds before {t} are kept; lower the "
-                "learning rate and start a new run, or resume to try the same round again."
+                f"training of p_{t} diverged ({error}): lower the learning rate in a new run."
             ) from error
         self.t = t
 

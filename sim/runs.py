@@ -50,8 +50,9 @@ class RunFolder:
         wanted = json.loads(json.dumps(config))
         stored = self._read("config.json")
         if stored is None:
-            write(path / "config.json", json.dumps(wanted, indent=1).encode())
             write(path / "environment.json", json.dumps(environment(), indent=1).encode())
+            # Last: a folder with a configuration has all that a new run begins with.
+            write(path / "config.json", json.dumps(wanted, indent=1).encode())
         elif stored != wanted:
             raise ValueError(
                 f"{path} holds a run of another configuration ({_differences(stored, wanted)}): "
@@ -131,29 +132,33 @@ class RunFolder:
         return self.lines(METRICS)
 
     def lines(self, name: str) -> list[dict[str, Any]]:
-        """All complete lines of a file.
-
-        Raises
-        ------
-        ValueError
-            When a line is not what this program writes.
-        """
-        file = self.path / name
-        if not file.exists():
-            return []
-        try:
-            found = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n")[:-1]]
-            if all(isinstance(line["t"], int) for line in found):
-                return found
-        except (ValueError, KeyError, TypeError):
-            pass
-        raise ValueError(
-            f"{file} has a line that is no metrics: remove the folder to start the run again."
-        )
+        """All complete lines of a file of the run."""
+        return read_lines(self.path / name)
 
     def _read(self, name: str) -> Any:
         file = self.path / name
         return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+
+
+def read_lines(file: Path) -> list[dict[str, Any]]:
+    """All complete lines of a file of metrics, none if there is no file.
+
+    Raises
+    ------
+    ValueError
+        When a line is not what this program writes.
+    """
+    if not file.exists():
+        return []
+    try:
+        found = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n")[:-1]]
+        if all(isinstance(line["t"], int) for line in found):
+            return found
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise ValueError(
+        f"{file} has a line that is no metrics: remove the folder to start the run again."
+    )
 
 
 def write(path: Path, content: bytes) -> None:

@@ -1,0 +1,258 @@
+"""One experiment run into a folder, so that it can be stopped at any moment and resumed.
+
+A folder has, besides what :mod:`sim.runs` says of it, a line of metrics per round:
+
+=============================  ================================================================
+``t``, ``candidates``          the round, and the number of samples that the figures are about
+``reward``, ``reward_se``      mean reward of the candidates, and its standard error
+``weight``, ``weight_se``      the same of the weight :math:`e^r`
+``kept_reward``                mean reward of those that were kept, in all rounds but the last
+``shares``, ``shares_se``      share of each group of the data, and its standard error
+``fit``                        what the generator said about its fit, such as the loss
+=============================  ================================================================
+
+Standard errors are those of independent samples of the one generator of this run; how runs differ
+takes several seeds. ``seconds.jsonl`` says how long fit and sampling took, and ``samples/`` has
+candidates and kept samples of each round in files of NumPy, if any were asked for.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sim.comparison import DataSet
+from sim.experiment import Experiment
+from sim.loop import Loop, Round
+from sim.protocols import DivergedTraining, Generator, Progress, silent
+from sim.runs import SECONDS, RunFolder, write
+
+
+class AlreadyBegun(ValueError):
+    """The folder holds this run already, and resuming it was not asked for."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a run is.
+
+    Attributes
+    ----------
+    t
+        Round whose generator is being fitted.
+    done
+        Fraction of that fit.
+    loss
+        The fit's last loss, if it has said one.
+    reward
+        Mean reward of the last round found.
+    """
+
+    t: int
+    done: float
+    loss: float | None
+    reward: float | None
+
+
+Watch = Callable[[Status], None]
+
+
+def unwatched(status: Status) -> None:
+    """Nobody is told."""
+
+
+def record(
+    experiment: Experiment, path: Path, *, resume: bool = False, watch: Watch = unwatched
+) -> RunFolder:
+    """Run an experiment into a folder, from its beginning or from where it was stopped.
+
+    Parameters
+    ----------
+    experiment
+        What to run.
+    path
+        The folder, made if it does not exist.
+    resume
+        Go on with a run that the folder holds. A run that is complete is left as it is.
+    watch
+        Called during fits and after each round.
+
+    Raises
+    ------
+    AlreadyBegun
+        When the folder holds the run and ``resume`` is false.
+    ValueError
+        When the folder holds something else.
+    DivergedTraining
+        When the loss is no longer a number; earlier rounds are kept.
+    """
+    seen = _Seen(watch)
+    loop = experiment.loop(seen.fitting)
+    seconds: dict[str, float] = {}
+    loop.make = _timed(loop.make, seconds)
+    loop.generator = loop.make()
+    folder = RunFolder(path, experiment.as_json())
+    with folder.alone(), _one_thread():
+        found = folder.metrics()
+        if found and not resume:
+            raise AlreadyBegun(
+                f"{path} holds this run up to round {found[-1]['t']} of {experiment.iterations}: "
+                "--resume goes on with it, another --out starts anew."
+            )
+        if len(found) > experiment.iterations:
+            return folder
+        state = folder.load()
+        if state is not None:
+            loop.load(state)
+        try:
+            _record(experiment, loop, folder, seen, seconds)
+        except DivergedTraining as error:
+            done = len(folder.metrics())
+            kept = f"Rounds before {done} are in {path}, where" if done else f"In {path}"
+            raise DivergedTraining(
+                f"{str(error).rstrip('.')}. {kept} --resume tries round {done} again."
+            ) from error
+    return folder
+
+
+def _record(
+    experiment: Experiment,
+    loop: Loop,
+    folder: RunFolder,
+    seen: _Seen,
+    seconds: dict[str, float],
+) -> None:
+    if past := folder.metrics():
+        seen.reward = past[-1]["reward"]
+    seen.at(loop.t + 1 if loop.t < 0 else loop.t)
+    began = time.perf_counter()
+    for found in loop.rounds():
+        # A run that ends between these lines does the round again, from the same generator.
+        folder.checkpoint(loop.state())
+        if experiment.saved:
+            _save_samples(folder.path, found, experiment.saved)
+        metrics = measured(found, experiment.data)
+        folder.append({"t": found.t, **seconds, "all": time.perf_counter() - began}, SECONDS)
+        folder.append(metrics)
+        began = time.perf_counter()
+        seconds.clear()
+        seen.reward = metrics["reward"]
+        seen.at(found.t + 1)
+
+
+def measured(found: Round, data: DataSet) -> dict[str, Any]:
+    """The metrics of a round; see the module."""
+    rewards = found.rewards.detach().cpu().double().numpy()
+    labels = data.labels(found.candidates.detach().cpu().double().numpy())
+    n = len(rewards)
+    shares = np.bincount(labels, minlength=len(data.names)) / n
+    reward, reward_se = _mean(rewards)
+    weight, weight_se = _mean(np.exp(rewards))
+    kept = {}
+    if found.kept is not None:
+        kept["kept_reward"] = float(rewards[found.kept.cpu().numpy()].mean())
+    return {
+        "t": found.t,
+        "candidates": n,
+        "reward": reward,
+        "reward_se": reward_se,
+        "weight": weight,
+        "weight_se": weight_se,
+        **kept,
+        "shares": dict(zip(data.names, shares.tolist(), strict=True)),
+        "shares_se": dict(
+            zip(data.names, np.sqrt(shares * (1 - shares) / n).tolist(), strict=True)
+        ),
+        "fit": {name: float(value) for name, value in found.fit.items()},
+    }
+
+
+class _Seen:
+    """Puts what the fit says and what the rounds found together."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch = watch
+        self.t = 0
+        self.loss: float | None = None
+        self.reward: float | None = None
+
+    def fitting(self, done: float, loss: float | None) -> None:
+        self.loss = loss
+        self.watch(Status(self.t, done, loss, self.reward))
+
+    def at(self, t: int) -> None:
+        self.t = t
+        self.watch(Status(t, 0.0, self.loss, self.reward))
+
+
+class _Timed:
+    """A generator whose fits and samples add up in a table of seconds."""
+
+    def __init__(self, generator: Generator, seconds: dict[str, float]) -> None:
+        self.generator = generator
+        self.seconds = seconds
+
+    def fit(
+        self, data: torch.Tensor, rng: np.random.Generator, progress: Progress = silent
+    ) -> Mapping[str, float]:
+        with self._adding("fit"):
+            return self.generator.fit(data, rng, progress)
+
+    def sample(self, n: int, rng: np.random.Generator) -> torch.Tensor:
+        with self._adding("sample"):
+            return self.generator.sample(n, rng)
+
+    def state(self) -> Any:
+        return self.generator.state()
+
+    def load(self, state: Any) -> None:
+        self.generator.load(state)
+
+    @contextmanager
+    def _adding(self, name: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
+
+
+def _timed(make: Callable[[], Generator], seconds: dict[str, float]) -> Callable[[], Generator]:
+    return lambda: _Timed(make(), seconds)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums in one order whatever the machine, and no threads that wait for a busy core."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _mean(values: NDArray[np.float64]) -> tuple[float, float | None]:
+    """Mean and standard error, which one value does not have."""
+    n = len(values)
+    return float(values.mean()), float(values.std(ddof=1)) / math.sqrt(n) if n > 1 else None
+
+
+def _save_samples(path: Path, found: Round, saved: int) -> None:
+    arrays = {"candidates": found.candidates[:saved]}
+    if found.kept is not None:
+        arrays["kept"] = found.candidates[found.kept[:saved]]
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer, **{name: values.float().cpu().numpy() for name, values in arrays.items()}
+    )
+    (path / "samples").mkdir(exist_ok=True)
+    write(path / "samples" / f"{found.t:03d}.npz", buffer.getvalue())
