@@ -52,6 +52,9 @@ SIDE = 150
 # Samples of the pretrained model for each sample that is held against it: with more of them the
 # divergence is less too low.
 REFERENCE = 5
+# Fewest data that a stage may be fitted to, and samples that it may be measured by: the divergence
+# needs 32, and fewer say nothing.
+FEWEST = 50
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,32 @@ class Settings:
     """Root of all randomness."""
     out: Path | None = None
     """Write settings and measurements to this JSON file."""
+
+    def __post_init__(self) -> None:
+        least = {
+            "pretraining": self.levels * FEWEST,
+            "fresh": FEWEST,
+            "comparisons": 1,
+            "K": 2,
+            "rounds": 1,
+            "kept": FEWEST,
+            "levels": 2,
+            "measured": FEWEST,
+        }
+        for name, smallest in least.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < smallest:
+                raise ValueError(f"{name} = {value!r} is not a whole number of {smallest} or more.")
+        if not 0 < self.share <= 1 or self.share * self.fresh < FEWEST:
+            raise ValueError(
+                f"share = {self.share} of fresh = {self.fresh}: give a share in (0, 1] that "
+                f"leaves {FEWEST} data or more."
+            )
+        for name in ("beta", "gamma", "bandwidth"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise ValueError(f"{name} = {value} is not a positive, finite number.")
+        Streams(self.seed)
 
 
 @dataclass(frozen=True)

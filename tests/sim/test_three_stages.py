@@ -96,6 +96,35 @@ def test_the_seed_decides() -> None:
     assert one != other
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("pretraining", 100, "pretraining = 100 is not a whole number of 400 or more"),
+        ("measured", 10, "measured = 10"),
+        ("K", 1, "K = 1 is not a whole number of 2 or more"),
+        ("rounds", 0, "rounds = 0"),
+        ("share", 0.0, "share = 0.0 of fresh"),
+        ("share", 0.01, "leaves 50 data"),
+        ("beta", -1.0, "beta = -1.0"),
+        ("gamma", math.inf, "gamma = inf"),
+        ("seed", -1, "seed -1"),
+    ],
+)
+def test_bad_settings_are_refused_before_any_work(name: str, value: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(SMALL, **{name: value})
+
+
+def test_the_program_refuses_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["three_stages", "--beta", "0"])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
+    assert "beta = 0.0 is not a positive, finite number." in capsys.readouterr().err
+
+
 def test_the_program_prints_and_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
