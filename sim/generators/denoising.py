@@ -52,12 +52,10 @@ def denoise(
         For more times than T, fewer than one, or DDPM without a generator.
     """
     times = schedule.spaced(visited)
+    if sampler == "ddpm" and generator is None:
+        raise ValueError("DDPM adds noise: give a torch generator for it.")
+    noisy = {"generator": generator} if sampler == "ddpm" else {}
     scheduler = _scheduler(sampler, schedule.at(times))
-    noisy: dict[str, Any] = {}
-    if sampler == "ddpm":
-        if generator is None:
-            raise ValueError("DDPM adds noise: give a torch generator for it.")
-        noisy = {"generator": generator}
     samples = latents
     for place in range(visited - 1, -1, -1):
         noise = noise_of(samples, int(times[place]))
