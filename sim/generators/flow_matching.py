@@ -132,8 +132,10 @@ class FlowMatching:
             warm = self.network is not None
             before = self.state()
             if self.network is None:
-                self.centre = x.mean(dim=0)
-                self.scale = float((x - self.centre).square().mean().sqrt()) or 1.0
+                # In double precision, where no square overflows.
+                wide = x.double()
+                self.centre = wide.mean(dim=0).float()
+                self.scale = float((wide - wide.mean(dim=0)).square().mean().sqrt()) or 1.0
                 self.network = VelocityNetwork(x.shape[1], settings.width, settings.depth)
                 self.network.initialise(rng)
             steps = settings.warm_steps if warm else settings.steps

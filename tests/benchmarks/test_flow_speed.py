@@ -67,7 +67,7 @@ class Straightforward:
                 loss.backward()
                 optimiser.step()
                 rates.step()
-        return {"loss": float(loss)}
+        return {"loss": float(loss.detach())}
 
     def sample(self, n, rng, steps=250):
         with one_thread(), torch.no_grad(), seeded_globals(rng):

@@ -242,6 +242,17 @@ def test_few_data_are_fitted_too(data):
     assert float((ends.double().mean(dim=0) - data.mean(dim=0)).abs().max()) < 0.5
 
 
+@pytest.mark.parametrize("size", [1e-25, 1e-6, 1e6, 1e25])
+def test_the_unit_of_the_data_does_not_matter(size):
+    plain, scaled = (drawn(fitted(draw("moons", 500, 0) * unit, QUICK), 50) for unit in (1, size))
+    # Rounding of the data in float32, carried through twenty steps of training.
+    np.testing.assert_allclose(scaled.double() / size, plain, rtol=0, atol=1e-3)
+
+
+def test_no_samples_are_an_empty_table():
+    assert drawn(fitted(draw("moons", 100, 0), QUICK), 0).shape == (0, 2)
+
+
 def test_more_data_than_the_steps_can_see_are_thinned_at_random():
     data = np.concatenate([draw("moons", 50_000, 0), draw("moons", 50_000, 1) + 20])
     flow = fitted(data, FlowSettings(steps=200, batch=32))
