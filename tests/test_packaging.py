@@ -92,9 +92,9 @@ class Refuse(importlib.abc.MetaPathFinder):
 
 sys.meta_path.insert(0, Refuse())
 package = importlib.import_module(sys.argv[1])
-whole = sys.argv[1] != "sim"
 for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-    if not module.name.endswith("__main__") and (whole or module.name in ("sim.datasets", "sim.lines")):
+    model = module.name.startswith("sim.") and module.name not in ("sim.datasets", "sim.lines")
+    if not model and not module.name.endswith("__main__"):
         importlib.import_module(module.name)
 """
 
