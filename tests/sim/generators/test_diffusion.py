@@ -260,6 +260,17 @@ def test_a_saved_state_samples_and_fits_on_as_the_original() -> None:
     torch.testing.assert_close(model.sample(20, rng(3)), other.sample(20, rng(3)), rtol=0, atol=0)
 
 
+def test_a_state_is_its_own() -> None:
+    model, other = fitted(), Diffusion(QUICK)
+    before = model.sample(9, rng(1))
+    state = model.state()
+    other.load(state)
+    for tensor in (*state["weights"].values(), state["shift"], state["scale"]):
+        tensor.fill_(9.0)
+    for one in (model, other):
+        torch.testing.assert_close(one.sample(9, rng(1)), before, rtol=0, atol=0)
+
+
 def test_the_state_of_a_new_model_is_that_of_a_new_model() -> None:
     model = Diffusion(QUICK)
     model.fit(draws("moons", 500, 0), rng())
