@@ -168,13 +168,13 @@ def contest(benchmark, job, target, baseline, ladder, bound):
     """Run the fast job and, when timing, the straightforward one with ever more steps."""
     job(0)
     fast = benchmark.pedantic(
-        lambda: Contest(job, target, 4 if benchmark.enabled else 1), rounds=1, iterations=1
+        lambda: Contest(job, target, 3 if benchmark.enabled else 1), rounds=1, iterations=1
     )
     assert fast.distance < bound
     if not benchmark.enabled:
         return
     for steps in ladder:
-        slow = Contest(lambda seed, steps=steps: baseline(seed, steps), target, 4)
+        slow = Contest(lambda seed, steps=steps: baseline(seed, steps), target, 3)
         print(f"\n{benchmark.name}: {fast}; straightforward, {steps} steps: {slow}")
         if slow.distance <= 1.1 * fast.distance:
             break
@@ -202,7 +202,7 @@ def test_pretraining(benchmark):
         return job(seed, lambda: Straightforward(steps, 1))
 
     target = population(0)
-    contest(benchmark, job, target, baseline, (2000, 3000, 4500, 6000), bound=1.5e-3)
+    contest(benchmark, job, target, baseline, (3000, 4500, 6000), bound=1.5e-3)
 
 
 def test_one_retraining_iteration(benchmark):
@@ -218,7 +218,7 @@ def test_one_retraining_iteration(benchmark):
         _, taken = timed(work)
         return model.sample(EVALUATED, streams(seed, "after")), taken
 
-    seeds = range(4 if benchmark.enabled else 1)
+    seeds = range(3 if benchmark.enabled else 1)
     ours = [pretrained(FlowMatching, seed)[0] for seed in seeds]
     theirs = []
 
