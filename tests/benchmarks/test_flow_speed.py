@@ -263,7 +263,7 @@ def test_eight_retraining_iterations(benchmark):
     print(f"\n{rounds} rounds: {taken:.2f} s of {shares}, energy distance {distance:.2e}")
     benchmark.extra_info.update(shares, seconds=round(taken, 3), distance=distance)
     if benchmark.enabled:
-        slow, slow_taken = timed(lambda: run(lambda: Straightforward(3000, 1000), rounds))
+        slow, slow_taken = timed(lambda: run(lambda: Straightforward(4500, 1500), rounds))
         slow_distance = energy_distance(slow, target)
         print(f"straightforward: {slow_taken:.2f} s, energy distance {slow_distance:.2e}")
         benchmark.extra_info.update(
