@@ -187,8 +187,14 @@ def _verify(command: Verify, library: Mapping[str, Claim]) -> int:
     if command.instances < 1:
         raise UsageError(f"--instances {command.instances} checks nothing: give at least 1.")
     _check_seed(command.seed)
-    chosen = [_claim(library, name) for name in dict.fromkeys(command.ids)] or [*library.values()]
     strengths = [Strength(command.strength)] if command.strength else list(Strength)
+    named = [_claim(library, name) for name in dict.fromkeys(command.ids)]
+    # Of the whole library those are checked that the strength is for; a named claim must have it.
+    able = [claim for claim in library.values() if set(strengths) & set(claim.advertised)]
+    chosen = named or able or [*library.values()]
+    for claim in () if named else library.values():
+        if claim not in chosen:
+            print(f"{claim.id} is left out: it advertises {', '.join(claim.advertised)}.")
     # The matrices are tiny: a second BLAS thread would cost its waiting for a busy core, measured
     # at three times the whole run on a loaded machine.
     with threadpool_limits(1), _written_at_the_end(command.json) as document:

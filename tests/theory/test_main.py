@@ -77,6 +77,19 @@ def test_verify_at_one_strength_reports_that_strength(
     assert {verdict["strength"] for verdict in verdicts} == {strength}
 
 
+def test_a_claim_without_the_strength_is_left_out_of_the_library_and_said_so(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    mute = replace(INCREASE, id="mute", strengths=INCREASE.strengths[:1])
+    assert main(["verify", "--strength", "numeric", *FEW], library_of(INCREASE, mute)) == 0
+    printed = capsys.readouterr().out
+    assert "mute is left out: it advertises machine-checked, proved, exact." in printed
+    assert printed.count("holds") == 1
+    # By name it is asked for what it does not have.
+    arguments = ["verify", "mute", "--strength", "numeric", *FEW]
+    assert main(arguments, library_of(INCREASE, mute)) == 1
+
+
 @pytest.fixture(scope="module")
 def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     path = tmp_path_factory.mktemp("verify") / "all.json"
