@@ -184,6 +184,8 @@ class Experiment:
                         "CPU only."
                     )
                 torch.empty(1, device=device)
+        # What torch raises for a name it does not know, a backend it was built without, and one
+        # that cannot hold tensors here.
         except (RuntimeError, AssertionError, NotImplementedError) as error:
             reason = str(error).partition("\n")[0].rstrip(".")
             raise ValueError(

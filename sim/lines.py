@@ -10,6 +10,7 @@ Units: coordinates are dimensionless; a density is per unit length.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,13 +97,13 @@ class LineMixture:
         return heights * np.exp(-0.5 * self._standardised(x) ** 2)
 
 
-class _Halves:
+class _Halves(ABC):
     """Groups of a law on the line: below its median, and from it on."""
 
     @property
+    @abstractmethod
     def median(self) -> float:
         """The point that half of the mass is below."""
-        raise NotImplementedError
 
     @property
     def names(self) -> tuple[str, ...]:

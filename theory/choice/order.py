@@ -3,6 +3,7 @@ r"""Choice models that look at the order of the weights only: best of K, one of 
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -28,9 +29,9 @@ class OrderStatistic(Choice):
         return True
 
     @property
+    @abstractmethod
     def places(self) -> int:
         """m."""
-        raise NotImplementedError
 
     def check(self, K: int | float, labels: int | None = None) -> None:
         """K finite and at least m."""
