@@ -21,19 +21,19 @@ distances, which see fine detail, and its part is then negative.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from sim.curation import KChoice
 from sim.distances import Ruler
 from sim.finite_sample import SampledLoop
 from sim.generators.exact import EmpiricalLaw, ExactSampler
-from sim.loop import Loop, LoopSettings, Round
+from sim.loop import Loop, LoopSettings
 from sim.protocols import Generator, Reward
 from sim.streams import Streams
 from theory import Law, RetrainingLoop
@@ -205,45 +205,119 @@ def compare(
     ValueError
         For fewer than two seeds, seeds that repeat, or a generator with a reserved name.
     """
+    _check_seeds(seeds)
+    taken = {EXACT, EMPIRICAL} & set(generators)
+    if taken:
+        raise ValueError(f"the name {taken.pop()!r} is taken: name the generator otherwise.")
+    exact = _Exact(setting)
+    makers: dict[str, Callable[[], Generator]] = {
+        EXACT: lambda: ExactSampler(exact.laws),
+        EMPIRICAL: EmpiricalLaw,
+        **generators,
+    }
+
+    def run(name: str, make: Callable[[], Generator], seed: int) -> Iterator[dict[str, Any]]:
+        # The exact sampler counts its fits: it is kept from round to round.
+        loop = _loop(setting, make, seed, warm=name == EXACT or setting.loop.warm_start)
+        for found in loop.rounds():
+            yield exact.held_against(found.t, found.candidates.detach().cpu().double().numpy())
+            progress(name, seed, found.t)
+
+    return exact.comparison(
+        {name: [list(run(name, make, seed)) for seed in seeds] for name, make in makers.items()},
+        seeds,
+    )
+
+
+def compare_samples(
+    setting: Setting, samples: Mapping[str, Sequence[Sequence[ArrayLike]]], seeds: Sequence[int]
+) -> Comparison:
+    """The comparison of loops that have been run, as :func:`compare` makes it.
+
+    Parameters
+    ----------
+    setting
+        The loop.
+    samples
+        For each generator, seed and round t the candidates, shape (n, d). The parts of a gap need
+        those of the generators named ``EXACT`` and ``EMPIRICAL`` too.
+    seeds
+        Root seeds of the runs.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two seeds, seeds that repeat, or another number of runs or rounds.
+    """
+    _check_seeds(seeds)
+    for name, runs in samples.items():
+        rounds = sorted({len(run) for run in runs})
+        if len(runs) != len(seeds) or rounds != [setting.loop.iterations + 1]:
+            raise ValueError(
+                f"{name} has {len(runs)} runs of {rounds} rounds: give {len(seeds)} runs, one for "
+                f"each seed, with rounds 0 to {setting.loop.iterations}."
+            )
+    exact = _Exact(setting)
+    return exact.comparison(
+        {
+            name: [[exact.held_against(t, points) for t, points in enumerate(run)] for run in runs]
+            for name, runs in samples.items()
+        },
+        seeds,
+    )
+
+
+class _Exact:
+    """The exact loop, and what samples of its rounds are held against."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        law = setting.law()
+        # The ratio that whole numbers of samples give.
+        lam = setting.loop.kept / setting.loop.real if setting.loop.real else math.inf
+        trajectory = RetrainingLoop(law, setting.K, lam).run(setting.loop.iterations)
+        self.laws = list(trajectory.laws)
+        self.rulers = [Ruler(found) for found in self.laws]
+        self.groups = len(setting.data.names)
+        labels = setting.data.labels(law.atoms)
+        self.predicted = {
+            "reward": trajectory.expected_reward,
+            "shares": np.array(
+                [np.bincount(labels, p.probabilities, self.groups) for p in self.laws]
+            ),
+        }
+
+    def held_against(self, t: int, samples: ArrayLike) -> dict[str, Any]:
+        """All measures of samples of round t."""
+        points = np.asarray(samples, dtype=np.float64)
+        labels = self.setting.data.labels(points)
+        return {
+            "reward": float(np.mean(self.setting.reward(points))),
+            "shares": np.bincount(labels, minlength=self.groups) / len(points),
+            "divergence": self.rulers[t].divergence(points).corrected,
+            "energy": self.rulers[t].energy(points),
+            "sliced": self.rulers[t].sliced(points),
+        }
+
+    def comparison(
+        self, rows: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]], seeds: Sequence[int]
+    ) -> Comparison:
+        """What was found, by generator, seed and round."""
+        measured = {
+            name: {
+                measure: np.array([[found[measure] for found in row] for row in runs])
+                for measure in (*SIGNED, *DISTANCES)
+            }
+            for name, runs in rows.items()
+        }
+        return Comparison(self.predicted, measured, self.setting.data.names, tuple(seeds))
+
+
+def _check_seeds(seeds: Sequence[int]) -> None:
     if len(set(seeds)) != len(seeds) or len(seeds) < 2:
         raise ValueError(
             f"seeds {list(seeds)} give no error bars: give two or more different ones."
         )
-    taken = {EXACT, EMPIRICAL} & set(generators)
-    if taken:
-        raise ValueError(f"the name {taken.pop()!r} is taken: name the generator otherwise.")
-    law = setting.law()
-    lam = setting.loop.kept / setting.loop.real if setting.loop.real else math.inf
-    trajectory = RetrainingLoop(law, setting.K, lam).run(setting.loop.iterations)
-    laws = list(trajectory.laws)
-    rulers = [Ruler(found) for found in laws]
-    groups = len(setting.data.names)
-    labels = setting.data.labels(law.atoms)
-    predicted = {
-        "reward": trajectory.expected_reward,
-        "shares": np.array([np.bincount(labels, p.probabilities, groups) for p in laws]),
-    }
-    makers: dict[str, Callable[[], Generator]] = {
-        EXACT: lambda: ExactSampler(laws),
-        EMPIRICAL: EmpiricalLaw,
-        **generators,
-    }
-    measured = {}
-    for name, make in makers.items():
-        rows = []
-        for seed in seeds:
-            # The exact sampler counts its fits: it is kept from round to round.
-            loop = _loop(setting, make, seed, warm=name == EXACT or setting.loop.warm_start)
-            row = []
-            for found in loop.rounds():
-                row.append(_measures(found, rulers[found.t], setting))
-                progress(name, seed, found.t)
-            rows.append(row)
-        measured[name] = {
-            measure: np.array([[found[measure] for found in row] for row in rows])
-            for measure in (*SIGNED, *DISTANCES)
-        }
-    return Comparison(predicted, measured, setting.data.names, tuple(seeds))
 
 
 def on_samples(reward: Callable[[Any], FloatArray]) -> Reward:
@@ -261,15 +335,3 @@ def _loop(setting: Setting, make: Callable[[], Generator], seed: int, *, warm: b
     real = torch.as_tensor(setting.data.sample(setting.real, streams("real data")))
     settings = replace(setting.loop, warm_start=warm)
     return Loop(make, real, on_samples(setting.reward), KChoice(setting.K), settings, streams)
-
-
-def _measures(found: Round, ruler: Ruler, setting: Setting) -> dict[str, Any]:
-    points = found.candidates.detach().cpu().double().numpy()
-    labels = setting.data.labels(points)
-    return {
-        "reward": float(found.rewards.double().mean()),
-        "shares": np.bincount(labels, minlength=len(setting.data.names)) / len(points),
-        "divergence": ruler.divergence(points).corrected,
-        "energy": ruler.energy(points),
-        "sliced": ruler.sliced(points),
-    }

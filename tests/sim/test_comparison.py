@@ -18,13 +18,16 @@ from sim.comparison import (
     EXACT,
     Setting,
     compare,
+    compare_samples,
     from_json,
     on_samples,
 )
+from sim.experiment import Experiment
 from sim.generators.exact import EmpiricalLaw, ExactSampler
 from sim.generators.exponential_family import ExponentialFamily
 from sim.generators.kernel import KernelDensity
 from sim.loop import LoopSettings
+from sim.models import MODELS
 from theory.rewards import ClippedDistance, Linear
 
 SEEDS = tuple(range(8))
@@ -52,6 +55,39 @@ def test_every_number_has_its_shape(found):
             assert np.isfinite(measures[name]).all()
     assert found.predicted["shares"].shape == (4, 4)
     np.testing.assert_allclose(found.predicted["shares"].sum(axis=1), 1)
+
+
+def test_recorded_samples_give_what_running_gives(found):
+    """Runs that an experiment makes, and their samples compared afterwards."""
+    experiments = [
+        Experiment(
+            data=PLANE.data,
+            centre=PLANE.reward.centre,
+            gamma=PLANE.reward.gamma,
+            radius=PLANE.reward.radius,
+            K=PLANE.K,
+            lam=1.0,
+            iterations=3,
+            kept=500,
+            real=500,
+            generator="kernel",
+            model=MODELS["kernel"].quick,
+            seed=seed,
+        )
+        for seed in SEEDS[:2]
+    ]
+    samples = [[drawn.candidates for drawn in each.loop().rounds()] for each in experiments]
+    afterwards = compare_samples(PLANE, {"kernel": samples}, SEEDS[:2])
+    for measure, values in afterwards.measured["kernel"].items():
+        np.testing.assert_array_equal(values, found.measured["kernel"][measure][:2])
+    for measure, values in afterwards.predicted.items():
+        np.testing.assert_array_equal(values, found.predicted[measure])
+
+
+@pytest.mark.parametrize("runs", [[[np.zeros((5, 2))] * 4], [[np.zeros((5, 2))] * 3] * 2])
+def test_runs_that_lack_seeds_or_rounds_are_refused(runs):
+    with pytest.raises(ValueError, match="give 2 runs, one for each seed, with rounds 0 to 3"):
+        compare_samples(PLANE, {"kernel": runs}, SEEDS[:2])
 
 
 def test_parts_add_up_to_the_total(found):
