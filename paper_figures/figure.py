@@ -1,7 +1,8 @@
 """What a figure is here: a computation that returns arrays, and a drawing that reads them.
 
 The two never mix: ``compute`` knows nothing of matplotlib, and ``draw`` sees the saved arrays only,
-so a change of style cannot change a number. :func:`produce` brings one figure up to date on disk.
+so a change of style cannot change a number. Where generators are trained, the computation reads
+saved runs (:mod:`paper_figures.trained`). :func:`produce` brings one figure up to date on disk.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib.figure
 from threadpoolctl import threadpool_limits
@@ -21,7 +22,10 @@ from threadpoolctl import threadpool_limits
 from paper_figures import style
 from paper_figures.results import Results, load, results_key, save_results, write_atomically
 
-__all__ = ["PaperFigure", "Produced", "produce"]
+if TYPE_CHECKING:  # it needs torch, which figures without trained generators do without
+    from sim.experiment import Experiment
+
+__all__ = ["PaperFigure", "Produced", "produce", "runs_needed"]
 
 
 @dataclass(frozen=True)
@@ -39,17 +43,21 @@ class PaperFigure:
     parameters
         Frozen dataclass with every number the computation can be varied by.
     compute
-        Function of the parameters returning named arrays.
+        Function of the parameters returning named arrays; of the folders of the runs too, by name,
+        where there are experiments.
     draw
         Function of those arrays returning a matplotlib figure.
+    experiments
+        Function of the parameters returning the runs that are read, by name.
     """
 
     name: str
     caption: str
     file: Path
     parameters: Any
-    compute: Callable[[Any], Results]
+    compute: Callable[..., Results]
     draw: Callable[[Results], matplotlib.figure.Figure]
+    experiments: Callable[[Any], Mapping[str, Experiment]] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,11 +70,27 @@ class Produced:
     drawn: bool
 
 
-def produce(figure: PaperFigure, results_folder: Path, out: Path) -> Produced:
+def runs_needed(figure: PaperFigure, results_folder: Path) -> Mapping[str, Experiment]:
+    """Runs that a figure has to read: none when its results are saved already."""
+    if figure.experiments is None:
+        return {}
+    key = results_key(figure.file, figure.parameters)
+    saved = load(results_folder / f"{figure.name}.npz", key)
+    return figure.experiments(figure.parameters) if saved is None else {}
+
+
+def produce(figure: PaperFigure, results_folder: Path, runs: Path, out: Path) -> Produced:
     """Compute a figure's results unless saved ones can be trusted; draw it unless it is drawn.
 
     A figure counts as drawn when its files are, byte for byte, those that were written from the
     same results by the same drawing code, style and version of matplotlib.
+
+    Parameters
+    ----------
+    figure
+        What to make; the runs that it needs must be complete.
+    results_folder, runs, out
+        Folders of the saved results, of the runs and of the figures.
     """
     start = time.perf_counter()
     key = results_key(figure.file, figure.parameters)
@@ -77,7 +101,7 @@ def produce(figure: PaperFigure, results_folder: Path, out: Path) -> Produced:
         # One thread of linear algebra: the last bits do not depend on the number of cores, and the
         # matrices are too small to gain from more.
         with threadpool_limits(limits=1):
-            results = figure.compute(figure.parameters)
+            results = _compute(figure, runs)
         save_results(path, key, results)
     stamp = results_folder / f"{figure.name}.drawn.json"
     drawing = _drawing_key(key, path)
@@ -89,6 +113,16 @@ def produce(figure: PaperFigure, results_folder: Path, out: Path) -> Produced:
         record = {"drawing": drawing, "files": {str(file.resolve()): _hash(file) for file in paths}}
         write_atomically(stamp, json.dumps(record, indent=1).encode())
     return Produced(paths, time.perf_counter() - start, computed, drawn)
+
+
+def _compute(figure: PaperFigure, runs: Path) -> Results:
+    if figure.experiments is None:
+        return figure.compute(figure.parameters)
+    from paper_figures import trained
+
+    experiments = figure.experiments(figure.parameters)
+    folders = {name: trained.folder(each, runs) for name, each in experiments.items()}
+    return figure.compute(figure.parameters, folders)
 
 
 def _drawing_key(results: str, path: Path) -> str:

@@ -1,30 +1,40 @@
-"""Every figure of the package, by name, in the order in which they are made."""
+"""Every figure of the package, by name, in the order in which they are made.
+
+A figure's module has its name. Modules whose libraries are not installed are left out, and
+:data:`MISSING` says which library each of them lacks.
+"""
 
 from __future__ import annotations
 
-from paper_figures import (
-    choice_models,
-    condensate_phase,
-    digits_bias,
-    exact_iterates_mixture,
-    exact_iterates_moons,
-    reward_and_limit,
-    stability_bound,
-)
+from importlib import import_module
+
 from paper_figures.figure import PaperFigure
 
-__all__ = ["FIGURES"]
+__all__ = ["FIGURES", "MISSING"]
 
-FIGURES: dict[str, PaperFigure] = {
-    module.FIGURE.name: module.FIGURE
-    for module in (
-        reward_and_limit,
-        exact_iterates_mixture,
-        exact_iterates_moons,
-        digits_bias,
-        stability_bound,
-        condensate_phase,
-        choice_models,
-    )
-}
+NAMES = (
+    "reward_and_limit",
+    "exact_iterates_mixture",
+    "exact_iterates_moons",
+    "digits_bias",
+    "stability_bound",
+    "condensate_phase",
+    "choice_models",
+)
+
+OPTIONAL = ("torch", "torchcfm", "torchdiffeq", "diffusers")
+"""Libraries of the extra ``sim``, which the figures of exact computations do without."""
+
+FIGURES: dict[str, PaperFigure] = {}
 """Figures by name."""
+
+MISSING: dict[str, str] = {}
+"""Library that is not installed, by the name of a figure that needs it."""
+
+for name in NAMES:
+    try:
+        FIGURES[name] = import_module(f"paper_figures.{name}").FIGURE
+    except ModuleNotFoundError as error:
+        if error.name not in OPTIONAL:
+            raise
+        MISSING[name] = error.name

@@ -18,7 +18,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,7 @@ Results = dict[str, NDArray]
 
 _PACKAGES = ("theory", "sim", "gpu_experiments", "paper_figures")
 _WITHOUT_NUMBERS = ("paper_figures.style", "paper_figures.figure", "paper_figures.results")
-_LIBRARIES = ("numpy", "scipy", "scikit-learn")
+_LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "torchcfm", "diffusers")
 _KEY, _DIGEST = "__key__", "__digest__"
 
 
@@ -42,12 +42,19 @@ def results_key(figure_file: Path, parameters: object) -> str:
     """
     hasher = hashlib.sha256()
     for library in _LIBRARIES:
-        hasher.update(f"{library} {version(library)}\n".encode())
+        hasher.update(f"{library} {_installed(library)}\n".encode())
     hasher.update(f"python {platform.python_version()}\n{parameters!r}\n".encode())
     root = figure_file.resolve().parents[1]
     for path in source_files(figure_file):
         hasher.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
     return hasher.hexdigest()
+
+
+def _installed(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "absent"
 
 
 def source_files(figure_file: Path) -> list[Path]:

@@ -256,3 +256,18 @@ def _save_samples(path: Path, found: Round, saved: int) -> None:
     )
     (path / "samples").mkdir(exist_ok=True)
     write(path / "samples" / f"{found.t:03d}.npz", buffer.getvalue())
+
+
+def load_samples(path: Path, t: int) -> dict[str, NDArray[np.float32]]:
+    """Samples that a run saved in round t: ``candidates`` and, but in the last round, ``kept``.
+
+    Raises
+    ------
+    FileNotFoundError
+        When it saved none.
+    """
+    file = path / "samples" / f"{t:03d}.npz"
+    if not file.exists():
+        raise FileNotFoundError(f"{path} has no samples of round {t}: run it with saved above 0.")
+    with np.load(file, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}

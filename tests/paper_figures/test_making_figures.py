@@ -71,7 +71,10 @@ def make(toy, tmp_path):
 
     def run(**changes):
         return produce(
-            dataclasses.replace(figure, **changes), tmp_path / "results", tmp_path / "figures"
+            dataclasses.replace(figure, **changes),
+            tmp_path / "results",
+            tmp_path / "runs",
+            tmp_path / "figures",
         )
 
     return run
@@ -196,7 +199,7 @@ def test_a_missing_or_changed_picture_is_drawn_again(make, toy, tmp_path, spoil)
 
 def test_another_folder_gets_its_own_pictures(make, toy, tmp_path):
     make()
-    done = produce(toy[0], tmp_path / "results", tmp_path / "elsewhere")
+    done = produce(toy[0], tmp_path / "results", tmp_path / "runs", tmp_path / "elsewhere")
     assert (done.computed, done.drawn) == (False, True)
     assert done.paths[0].read_bytes() == (tmp_path / "figures" / "toy.pdf").read_bytes()
 
