@@ -89,6 +89,17 @@ def test_the_empirical_law_counts_its_distinct_rows():
     assert EmpiricalLaw().fit(data, RNG(0)) == {"distinct": 0.75}
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.int64])
+@pytest.mark.parametrize("shape", [(500,), (500, 2), (500, 2, 3)])
+def test_distinct_rows_are_counted_as_torch_counts_them(dtype, shape):
+    """Of a transposed view too; zeros of either sign are equal."""
+    few = torch.as_tensor(RNG(1).integers(-1, 2, size=shape))
+    data = (few.to(dtype) * torch.as_tensor(RNG(2).choice([-1, 1], size=shape))).to(dtype)
+    for points in (data, data.T.contiguous().T if len(shape) == 2 else data):
+        distinct = len(torch.unique(points.reshape(500, -1), dim=0))
+        assert EmpiricalLaw().fit(points, RNG(0)) == {"distinct": distinct / 500}
+
+
 def test_a_loop_with_the_exact_sampler_resumes():
     exact = laws(GaussianMixture(modes=2), 40, steps=3)
 
