@@ -20,6 +20,8 @@ NAMES = (
     "stability_bound",
     "condensate_phase",
     "choice_models",
+    "trained_mixture",
+    "trained_moons",
 )
 
 OPTIONAL = ("torch", "torchcfm", "torchdiffeq", "diffusers")
