@@ -22,6 +22,8 @@ NAMES = (
     "choice_models",
     "trained_mixture",
     "trained_moons",
+    "exact_and_trained",
+    "gap_by_generator",
 )
 
 OPTIONAL = ("torch", "torchcfm", "torchdiffeq", "diffusers")

@@ -7,6 +7,8 @@ stopped goes on where it was.
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -31,8 +33,14 @@ def folder(experiment: Experiment, root: Path) -> Path:
     """Folder of a run below ``root``; it need not exist."""
     law = type(experiment.data).__name__
     ratio = "pure" if math.isinf(experiment.lam) else f"lam-{experiment.lam:g}"
-    key = results_key(Path(sim.recording.__file__), experiment)[:HASH_DIGITS]
+    key = hashlib.sha256(f"{_code()}\n{experiment!r}".encode()).hexdigest()[:HASH_DIGITS]
     return root / f"{law}-{ratio}-{experiment.generator}-{experiment.seed}-{key}"
+
+
+@functools.cache
+def _code() -> str:
+    """Hash of the code that makes runs, as this process found it."""
+    return results_key(Path(sim.recording.__file__), None)
 
 
 def missing(experiments: Mapping[str, Experiment], root: Path) -> dict[str, Experiment]:

@@ -112,7 +112,10 @@ def test_other_settings_and_other_sources_have_other_folders(monkeypatch, tmp_pa
     steeper = experiments(Parameters(gamma="2"))["seed 0"]
     assert trained.folder(base, tmp_path) != trained.folder(steeper, tmp_path)
     before = trained.folder(base, tmp_path)
+    # A process keeps the key of the code that it began with.
     monkeypatch.setattr("paper_figures.results.source_files", lambda file: [])
+    assert trained.folder(base, tmp_path) == before
+    monkeypatch.setattr(trained, "_code", trained._code.__wrapped__)
     assert trained.folder(base, tmp_path) != before
 
 
