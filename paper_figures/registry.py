@@ -24,6 +24,9 @@ NAMES = (
     "trained_moons",
     "exact_and_trained",
     "gap_by_generator",
+    "reward_learning",
+    "finite_sample_bands",
+    "reward_kl_frontier",
 )
 
 OPTIONAL = ("torch", "torchcfm", "torchdiffeq", "diffusers")

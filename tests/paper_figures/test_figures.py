@@ -25,6 +25,7 @@ from paper_figures import (
     style,
 )
 from paper_figures.registry import FIGURES
+from sim.three_stages import Settings
 from theory.divergences import paper_kl_bound
 from theory.evidence import choice_proofs
 from theory.evidence.choice_table import table
@@ -52,6 +53,30 @@ REDUCED = {
     "choice_models": {
         "ids": ("lemma-2.2", "theorem-2.2", "theorem-2.4-sharp", "no-curation"),
         "runs": 60,
+    },
+    "reward_learning": {
+        "sizes": (200, 800),
+        "repeats": 3,
+        "other_sizes": (200, 800),
+        "other_repeats": 2,
+        "many": 10_000,
+        "steep_size": 1600,
+        "steep_repeats": 3,
+        "shown": 10_000,
+    },
+    "finite_sample_bands": {
+        "kept": (50, 200, 400),
+        "seeds": (20, 15, 12),
+        "rounds": 8,
+        "side": 100,
+        "levels": 40,
+    },
+    "reward_kl_frontier": {
+        "trained": Settings(
+            pretraining=400, fresh=200, comparisons=50, kept=400, measured=400, generator="gaussian"
+        ),
+        "seeds": 2,
+        "curve": 40,
     },
 }
 
