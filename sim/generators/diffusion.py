@@ -23,6 +23,7 @@ import torch
 from sim.generators.denoising import Sampler, denoise
 from sim.generators.noise_network import NoiseNetwork
 from sim.generators.noise_schedule import NoiseSchedule
+from sim.generators.single_precision import in_single_precision
 from sim.protocols import DivergedTraining, Progress, silent
 from sim.streams import torch_generator
 
@@ -87,7 +88,7 @@ class DiffusionSettings:
                 raise ValueError(f"{name} = {value!r} is not a whole number of at least 1.")
         for name in ("rate", "warm_rate"):
             value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
+            if not (isinstance(value, int | float) and 0 < value < math.inf):
                 raise ValueError(f"{name} = {value!r} is not a positive number.")
         if self.visited > self.times:
             raise ValueError(
@@ -136,15 +137,12 @@ class Diffusion:
         Raises
         ------
         ValueError
-            For data of another shape, or that are not finite.
+            For data of another shape, that are not finite, or too far from 0 for single precision
+            (see :mod:`sim.generators.single_precision`).
         DivergedTraining
             When the loss or a weight is no longer a number; the model is then as before the fit.
         """
-        data = torch.as_tensor(data, dtype=torch.float32, device=self.device)
-        if data.ndim != 2 or 0 in data.shape:
-            raise ValueError(f"data have shape {tuple(data.shape)}: give (n, d), none of them 0.")
-        if not torch.isfinite(data).all():
-            raise ValueError("data contain numbers that are not finite.")
+        data = in_single_precision(data, self.device)
         if self._network is not None and data.shape[1] != len(self._scale):
             raise ValueError(
                 f"data have {data.shape[1]} coordinates and the model {len(self._scale)}: fit a "
@@ -154,7 +152,9 @@ class Diffusion:
         cold = self._network is None
         shift, scale = self._shift, self._scale
         if cold:
-            shift, scale = data.mean(dim=0), data.std(dim=0, correction=0)
+            # In double precision, where no square overflows and equal numbers have their mean.
+            wide = data.double()
+            shift, scale = wide.mean(dim=0).float(), wide.std(dim=0, correction=0).float()
             # A coordinate that does not vary keeps its unit.
             scale = torch.where(scale > 0, scale, torch.ones_like(scale))
             network = self._new_network(data.shape[1], torch_generator(rng, "cpu"))
@@ -215,7 +215,9 @@ class Diffusion:
         """
         network = None
         if state["weights"]:
-            network = self._new_network(len(state["scale"]), None)
+            # Its first weights are replaced: drawn from a generator of their own all the same, so
+            # that PyTorch's global one is left alone.
+            network = self._new_network(len(state["scale"]), torch.Generator())
             try:
                 network.load_state_dict(state["weights"])
             except RuntimeError as fault:
@@ -227,7 +229,7 @@ class Diffusion:
         self._shift = state["shift"].to(self.device, copy=True)
         self._scale = state["scale"].to(self.device, copy=True)
 
-    def _new_network(self, d: int, generator: torch.Generator | None) -> NoiseNetwork:
+    def _new_network(self, d: int, generator: torch.Generator) -> NoiseNetwork:
         size = (d, self.settings.width, self.settings.depth)
         return NoiseNetwork(*size, self._chain, generator).to(self.device)
 

@@ -110,6 +110,8 @@ class EmpiricalLaw:
 
     def sample(self, n: int, rng: np.random.Generator) -> torch.Tensor:
         """n rows, with replacement."""
+        if len(self.points) == 0:
+            raise ValueError("the law has not been fitted: call fit or load first.")
         generator = torch_generator(rng, "cpu")
         return self.points[torch.randint(len(self.points), (n,), generator=generator)]
 

@@ -30,6 +30,13 @@ FloatArray = NDArray[np.float64]
 SMALL_STEP = 1e-9
 MOST_STEPS = 100
 TINY = float(np.finfo(np.float64).tiny)
+EPSILON = float(np.finfo(np.float64).eps)
+# Numbers of larger size have squares that overflow.
+LARGEST = 1e150
+# Largest shape of a gamma law, sum of the parameters of a beta law and concentration of a von Mises
+# law: beyond it they are normal to a part in ten thousand, and their log-likelihoods, differences
+# of numbers of that size, would be wrong by more than 1e-6.
+MOST_CONCENTRATED = 1e8
 
 
 class Family(ABC):
@@ -63,7 +70,12 @@ class _Normal(Family):
 
     def fit(self, x: FloatArray) -> tuple[float, ...]:
         _refuse_constant(x)
-        return float(x.mean()), float(x.std())
+        std = float(x.std())
+        if std == 0:
+            raise ValueError(
+                "the data differ by less than the root of the smallest number: give another unit."
+            )
+        return float(x.mean()), std
 
     def sample(self, theta: FloatArray, n: int, rng: np.random.Generator) -> FloatArray:
         return theta[0] + theta[1] * rng.standard_normal(n)
@@ -100,6 +112,7 @@ class _Gamma(Family):
         mean = float(x.mean())
         # log of the mean less the mean of the log: about 1/(2a), without cancellation.
         off = x / mean - 1
+        _refuse_concentrated("gamma", float((off * off).mean()))
         gap = float((off - np.where(off < -0.5, np.log(x / mean), np.log1p(off.clip(-0.5)))).mean())
         a = (3 - gap + math.sqrt((gap - 3) ** 2 + 24 * gap)) / (12 * gap)
         for _ in range(MOST_STEPS):
@@ -131,6 +144,7 @@ class _Beta(Family):
         _refuse_constant(x)
         target = np.array([np.log(x).mean(), np.log1p(-x).mean()])
         mean, variance = float(x.mean()), float(x.var())
+        _refuse_concentrated("beta", variance / (mean * (1 - mean)))
         total = max(mean * (1 - mean) / variance - 1, 0.01)
         logs = np.log([mean * total, (1 - mean) * total])
         loss = _beta_loss(logs, target)
@@ -140,12 +154,14 @@ class _Beta(Family):
             # Hessian of the negative log-likelihood in (a, b): positive definite.
             hessian = np.diag(polygamma(1, a)) - polygamma(1, a.sum())
             step = np.linalg.solve(hessian, residual) / a
-            if np.abs(step).max() < SMALL_STEP:
+            # Along the sum of the parameters the curvature is the less the larger they are, and a
+            # step has that much rounding in it.
+            if np.abs(step).max() < max(SMALL_STEP, 100 * EPSILON * a.sum()):
                 return float(a[0]), float(a[1])
             # Newton's direction in (a, b), carried to their logarithms, descends; halve it until
             # it does.
             size = 1.0 / max(1.0, np.abs(step).max())
-            while _beta_loss(logs - size * step, target) > loss + 1e-12 * abs(loss):
+            while _beta_loss(logs - size * step, target) > loss + 1e-12 * (abs(loss) + a.sum()):
                 size /= 2
             logs = logs - size * step
             loss = _beta_loss(logs, target)
@@ -168,24 +184,25 @@ class _VonMises(Family):
 
     def fit(self, x: FloatArray) -> tuple[float, ...]:
         mean = np.exp(1j * x).mean()
-        length = abs(mean)
-        # The concentration k solves I_1(k)/I_0(k) = length; the left side is about 1 - 1/(2k) for
-        # large k and 0.86 at k = 4, so that the upper end of the bracket is beyond the root.
-        if 1 - length < 1e-12:
-            raise ValueError(
-                "all angles are equal to rounding: no von Mises law has the largest likelihood; "
-                "add noise."
-            )
-        top = max(4.0, 4.0 / (1 - length))
-        found = brentq(lambda k: i1e(k) / i0e(k) - length, 0.0, top, xtol=1e-14, rtol=1e-14)
-        return float(np.angle(mean)), float(found)
+        angle = float(np.angle(mean))
+        # One less the length of the mean, without cancellation; about 1/(2k).
+        short = float((2 * np.sin((x - angle) / 2) ** 2).mean())
+        _refuse_concentrated("von Mises", 2 * short)
+        # The concentration k solves 1 - I_1(k)/I_0(k) = short; the left side is about 1/(2k) for
+        # large k and 0.14 at k = 4, so that the upper end of the bracket is beyond the root.
+        top = max(4.0, 4.0 / short)
+        # Nothing is left of the mean of angles that are evenly spread, but for rounding.
+        if short >= 1:
+            return angle, 0.0
+        found = brentq(lambda k: short - 1 + i1e(k) / i0e(k), 0.0, top, xtol=1e-14, rtol=1e-14)
+        return angle, float(found)
 
     def sample(self, theta: FloatArray, n: int, rng: np.random.Generator) -> FloatArray:
         return rng.vonmises(theta[0], theta[1], n)
 
     def log_density(self, theta: FloatArray, x: FloatArray) -> FloatArray:
         k = theta[1]
-        return k * (np.cos(x - theta[0]) - 1) - math.log(2 * math.pi * float(i0e(k)))
+        return -2 * k * np.sin((x - theta[0]) / 2) ** 2 - math.log(2 * math.pi * float(i0e(k)))
 
 
 class _Bernoulli(Family):
@@ -258,14 +275,18 @@ class ExponentialFamily:
         """Maximum likelihood for data (n, d), n at least 2; the loss is the mean negative
         log-likelihood in nats."""
         x = torch.as_tensor(data, dtype=torch.float64).cpu().numpy()
-        if x.ndim != 2 or len(x) < 2:
+        if x.ndim != 2 or len(x) < 2 or x.shape[1] == 0:
             raise ValueError(
                 f"data of shape {tuple(x.shape)} do not fit a family on the line: give (n, d), "
-                "n >= 2."
+                "n >= 2 and d >= 1."
             )
         if not (np.isfinite(x).all() and self.family.contains(x)):
             raise ValueError(
                 f"the {self.name} family is for {self.family.domain}: the data have others."
+            )
+        if np.abs(x).max() > LARGEST:
+            raise ValueError(
+                f"data of size {np.abs(x).max():.3g} have squares that overflow: give another unit."
             )
         theta = np.array([self.family.fit(column) for column in x.T])
         self.theta = theta
@@ -274,6 +295,8 @@ class ExponentialFamily:
 
     def sample(self, n: int, rng: np.random.Generator) -> torch.Tensor:
         """n samples, shape (n, d)."""
+        if len(self.theta) == 0:
+            raise ValueError("the family has not been fitted: call fit or load first.")
         return torch.as_tensor(
             np.column_stack([self.family.sample(theta, n, rng) for theta in self.theta])
         )
@@ -295,6 +318,15 @@ def _refuse_constant(x: FloatArray) -> None:
     if (x == x[0]).all():
         raise ValueError(
             f"all data are {x[0]}: the likelihood grows without bound; give data that differ."
+        )
+
+
+def _refuse_concentrated(family: str, spread: float) -> None:
+    """Refuse data of too small a spread, about the inverse of the law's concentration."""
+    if spread * MOST_CONCENTRATED < 1:
+        raise ValueError(
+            f"the data differ too little for a {family} law in double precision, which is normal "
+            "there: fit the normal family, or add noise."
         )
 
 

@@ -22,6 +22,7 @@ import torch
 from sim.generators.coupling import SwapCoupling
 from sim.generators.ode import METHODS, Method, integrate
 from sim.generators.reference_coupling import MinibatchCoupling
+from sim.generators.single_precision import in_single_precision
 from sim.generators.velocity import Adam, VelocityNetwork, one_thread
 from sim.protocols import DivergedTraining, Progress, silent
 from sim.streams import torch_generator
@@ -122,7 +123,8 @@ class FlowMatching:
         Raises
         ------
         ValueError
-            For data that are not (n, d) finite numbers, or of another d than before.
+            For data that are not (n, d) finite numbers, too far from 0 for single precision (see
+            :mod:`sim.generators.single_precision`), or of another d than before.
         DivergedTraining
             When the loss blows up or is no number; the generator is then as before the fit.
         """
@@ -187,16 +189,12 @@ class FlowMatching:
         self.centre, self.scale = state["centre"].clone(), float(state["scale"])
 
     def _checked(self, data: torch.Tensor) -> torch.Tensor:
-        x = torch.as_tensor(data, dtype=torch.float32)
-        if x.ndim != 2 or 0 in x.shape:
-            raise ValueError(f"data have shape {tuple(x.shape)}: give (n, d), neither of them 0.")
+        x = in_single_precision(data)
         if self.network is not None and x.shape[1] != len(self.centre):
             raise ValueError(
                 f"data have {x.shape[1]} coordinates and the flow has {len(self.centre)}: make a "
                 "new one."
             )
-        if not torch.isfinite(x).all():
-            raise ValueError("data are not all finite numbers of single precision: mend the rows.")
         return x
 
     def _source(self, x: torch.Tensor, steps: int, rng: np.random.Generator) -> Callable[[], Block]:
@@ -250,7 +248,14 @@ def _train(
         # Once a block: a look at every step's loss would cost a fair part of the step.
         cost = float(u[:stop].square().sum(dim=1).mean())
         loss = float(residual[:stop].square().sum(dim=1).mean())
-        if not loss <= BLOWN_UP * max(cost, 1.0):
-            raise DivergedTraining(f"the loss is {loss:.3g} after {done} of {steps} steps")
+        _refuse_blown_up(loss, cost, done, steps)
         progress(done / steps, loss)
+    # No loss has judged the last step yet: the last batch does, once more.
+    network.descend(inputs[part], u[part], residual[part])
+    _refuse_blown_up(float(residual[part].square().sum(dim=1).mean()), cost, steps, steps)
     return {"loss": loss, "transport_cost": cost}
+
+
+def _refuse_blown_up(loss: float, cost: float, done: int, steps: int) -> None:
+    if not loss <= BLOWN_UP * max(cost, 1.0):
+        raise DivergedTraining(f"the loss is {loss:.3g} after {done} of {steps} steps")

@@ -23,6 +23,8 @@ from sim.streams import torch_generator
 
 # Points whose left-out likelihood is evaluated: 2000 know its mean to 2 % of its spread.
 JUDGED = 2000
+# Numbers of larger size have squares that overflow.
+LARGEST = 1e150
 # Points x centres held at once (8 MiB of float64).
 TABLE = 1 << 20
 # Cross-validation looks for bandwidths between this fraction of Silverman's and a little above it:
@@ -72,15 +74,21 @@ class KernelDensity:
         make cross-validation choose the narrowest bandwidth.
         """
         points = torch.as_tensor(data, dtype=torch.float64).clone()
-        if points.ndim != 2 or len(points) < 2:
+        if points.ndim != 2 or len(points) < 2 or points.shape[1] == 0:
             raise ValueError(
-                f"data of shape {tuple(points.shape)} make no kernel density: give (n, d), n >= 2."
+                f"data of shape {tuple(points.shape)} make no kernel density: give (n, d), n >= 2 "
+                "and d >= 1."
+            )
+        if not (points.abs() < LARGEST).all():
+            raise ValueError(
+                f"data contain numbers that are not finite, or beyond {LARGEST:g}: mend the rows."
             )
         n, d = points.shape
         judged = torch.as_tensor(rng.permutation(n)[:JUDGED])
         if isinstance(self.bandwidth, str):
             spread = points.std(dim=0)
-            if not (spread > 0).all():
+            # Of equal numbers rounding may leave a standard deviation.
+            if not ((points != points[0]).any(dim=0) & (spread > 0)).all():
                 raise ValueError(
                     "a coordinate of the data is constant: no bandwidth follows from its spread; "
                     "give a number."
@@ -98,6 +106,8 @@ class KernelDensity:
 
     def sample(self, n: int, rng: np.random.Generator) -> torch.Tensor:
         """n samples, shape (n, d)."""
+        if len(self.points) == 0:
+            raise ValueError("the estimate has not been fitted: call fit or load first.")
         generator = torch_generator(rng, "cpu")
         chosen = torch.randint(len(self.points), (n,), generator=generator)
         noise = torch.randn(n, len(self.widths), generator=generator, dtype=torch.float64)
@@ -125,15 +135,14 @@ def _best_factor(points: torch.Tensor, judged: torch.Tensor, widths: torch.Tenso
 
 def _left_out(points: torch.Tensor, judged: torch.Tensor, widths: torch.Tensor) -> float:
     """Mean log density of the judged points, each under the estimate from all others."""
-    # Squared distances by products, about the mean: their rounding, 1e-16 of the squared scaled
-    # coordinates, is nothing in an exponent.
-    scaled = (points - points.mean(dim=0)) / widths
-    squares = (scaled**2).sum(dim=1)
+    scaled = points / widths
     n, d = points.shape
     total = 0.0
     for part in judged.split(max(1, TABLE // n)):
-        x = scaled[part]
-        table = (x @ scaled.T).mul_(2).sub_(squares).sub_(squares[part, None]).mul_(0.5)
+        # By differences: the rounding of products would be a fault where points are many millions
+        # of bandwidths apart.
+        table = torch.cdist(scaled[part], scaled, compute_mode="donot_use_mm_for_euclid_dist")
+        table = table.square_().mul_(-0.5)
         table[torch.arange(len(part)), part] = -math.inf
         total += float(table.logsumexp(dim=1).sum())
     constant = math.log(n - 1) + 0.5 * d * math.log(2 * math.pi) + float(widths.log().sum())

@@ -42,7 +42,7 @@ class NoiseNetwork(nn.Module):
         width: int,
         depth: int,
         schedule: NoiseSchedule,
-        generator: torch.Generator | None = None,
+        generator: torch.Generator,
     ) -> None:
         super().__init__()
         alpha_bar = torch.as_tensor(schedule.alpha_bar)
@@ -76,9 +76,7 @@ class NoiseNetwork(nn.Module):
         return self.last(h)
 
 
-def _linear(
-    inputs: int, outputs: int, generator: torch.Generator | None, bias: bool = True
-) -> nn.Linear:
+def _linear(inputs: int, outputs: int, generator: torch.Generator, bias: bool = True) -> nn.Linear:
     # Without PyTorch's own initialisation, which draws from its global stream.
     layer: nn.Linear = nn.utils.skip_init(nn.Linear, inputs, outputs, bias=bias)
     bound = 1 / math.sqrt(inputs)

@@ -242,6 +242,7 @@ def test_the_same_seed_gives_the_same_numbers_and_global_streams_are_left_alone(
     torch.testing.assert_close(found[0][1], found[1][1], rtol=0, atol=0)
     assert found[0][0] == found[1][0]
     assert not torch.equal(found[0][1], found[2][1])
+    Diffusion(replace(QUICK, sampler="ddpm")).load(model.state())
     assert torch.equal(before[0], torch.random.get_rng_state())
     assert (before[1] == np.random.get_state()[1]).all()  # noqa: NPY002
 
@@ -340,6 +341,7 @@ def fitted() -> Diffusion:
         (lambda: DiffusionSettings(steps=True), "steps = True"),
         (lambda: DiffusionSettings(batch=2.0), "batch = 2.0"),  # type: ignore[arg-type]
         (lambda: DiffusionSettings(rate=0.0), "rate = 0.0"),
+        (lambda: DiffusionSettings(rate="fast"), "rate = 'fast'"),  # type: ignore[arg-type]
         (lambda: DiffusionSettings(warm_rate=math.inf), "warm_rate = inf"),
         (lambda: DiffusionSettings(visited=101, times=100), "visited = 101 is more"),
         (lambda: DiffusionSettings(schedule="linear", times=40, visited=5), "steps = 40"),
@@ -347,7 +349,8 @@ def fitted() -> Diffusion:
         (lambda: Diffusion().decode(torch.zeros(1, 2)), "has not been fitted"),
         (lambda: Diffusion().fit(torch.zeros(4), rng()), "shape"),
         (lambda: Diffusion().fit(torch.zeros(0, 2), rng()), "shape"),
-        (lambda: Diffusion().fit(torch.tensor([[math.nan]]), rng()), "not finite"),
+        (lambda: Diffusion().fit(torch.tensor([[math.nan]]), rng()), "not all finite"),
+        (lambda: Diffusion().fit(draws("moons", 50, 0) + 1e8, rng()), "so far from 0"),
         (lambda: fitted().fit(torch.zeros(4, 3), rng()), "3 coordinates and the model 2"),
         (lambda: fitted().decode(torch.zeros(4, 3)), "give"),
         (lambda: of("moons", sampler="ddpm").decode(torch.zeros(1, 2)), "only sampler='ddim'"),

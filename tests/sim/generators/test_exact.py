@@ -128,6 +128,8 @@ def test_bad_input_is_refused():
         ExactSampler([])
     with pytest.raises(ValueError, match="no atoms"):
         ExactSampler([Law([1.0], [0.0])])
+    with pytest.raises(ValueError, match="has not been fitted"):
+        EmpiricalLaw().sample(3, RNG(0))
     with pytest.raises(ValueError, match="at least one row"):
         EmpiricalLaw().fit(torch.zeros(0, 2), RNG(0))
     sampler = ExactSampler([Law([1.0], [0.0], atoms=[0.0])])

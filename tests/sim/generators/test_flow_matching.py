@@ -300,6 +300,10 @@ class TestDivergence:
         with pytest.raises(DivergedTraining, match="the loss is nan"):
             flow.fit(torch.as_tensor(draw("ring", 500, 0)), np.random.default_rng(0))
 
+    def test_the_last_step_is_judged_too(self):
+        with pytest.raises(DivergedTraining, match="after 1 of 1 steps"):
+            fitted(draw("ring", 500, 0), replace(QUICK, steps=1, rate=1e6))
+
     def test_the_loop_names_the_round_and_keeps_the_earlier_ones(self):
         settings = replace(QUICK, warm_steps=200, warm_rate=1e4)
         real = torch.as_tensor(draw("ring", 500, 0), dtype=torch.float32)
@@ -338,11 +342,20 @@ def test_the_loop_follows_the_reward():
         (np.ones((3, 0)), r"shape \(3, 0\)"),
         (np.array([[1.0, math.nan]]), "not all finite"),
         (np.array([[1.0, 1e300]]), "not all finite numbers of single precision"),
+        # Rounded to a grid of 8, all of them would be one point.
+        (draw("moons", 50, 0) + 1e8, "so far from 0 that single precision"),
     ],
 )
 def test_bad_data_are_refused(data, message):
     with pytest.raises(ValueError, match=message):
         fitted(data, QUICK)
+
+
+def test_data_as_far_from_0_as_single_precision_allows_are_fitted():
+    data = draw("moons", 500, 0)
+    # Wide numbers are refused by what rounding loses, narrow ones and constants have lost nothing.
+    for given in (data + 1e4, (data + 1e8).astype(np.float32), np.full((50, 2), 0.1)):
+        assert fitted(given, QUICK).sample(5, np.random.default_rng(0)).shape == (5, 2)
 
 
 def test_data_of_another_dimension_are_refused():

@@ -48,6 +48,14 @@ def test_the_loss_is_the_left_out_likelihood(offset):
     assert model.widths.tolist() == [0.3, 0.3]
 
 
+def test_the_loss_is_right_where_points_are_very_many_bandwidths_apart():
+    # Two pairs, each a bandwidth apart, a thousand million bandwidths from each other.
+    data = np.array([[0.0], [2.0**-23], [128.0], [128.0 + 2.0**-23]])
+    _, found = fitted(data, 2.0**-23)
+    alone = math.log(3) + 0.5 * math.log(2 * math.pi) - 23 * math.log(2) + 0.5
+    assert found["loss"] == pytest.approx(alone, rel=1e-12)
+
+
 @pytest.mark.parametrize("data", [GaussianMixture(), TwoMoons(), LineMixture()], ids=repr)
 def test_cross_validation_finds_the_best_bandwidth(data):
     points = data.sample(1500, RNG(5))
@@ -132,5 +140,14 @@ def test_bad_input_is_refused():
             KernelDensity(bandwidth)
     with pytest.raises(ValueError, match="n >= 2"):
         fitted(np.zeros((1, 2)))
-    with pytest.raises(ValueError, match="constant"):
-        fitted(np.ones((10, 2)))
+    # The mean of ten times 0.1 is not 0.1, nor is their standard deviation 0.
+    for constant in (1.0, 0.1):
+        with pytest.raises(ValueError, match="constant"):
+            fitted(np.full((10, 2), constant))
+    with pytest.raises(ValueError, match="d >= 1"):
+        fitted(np.zeros((3, 0)), 0.3)
+    for number in (math.nan, math.inf, 1e200):
+        with pytest.raises(ValueError, match="not finite, or beyond"):
+            fitted(np.array([[0.0], [number], [1.0]]), 0.3)
+    with pytest.raises(ValueError, match="has not been fitted"):
+        KernelDensity().sample(3, RNG(0))
