@@ -222,6 +222,7 @@ def _draw_trained(plane: Axes, left: Axes, results: Results) -> None:
     left.set_xticks([0, 0.1, 1], ["0", "0.1", "1"])
     left.axvline(0, color=style.COLOURS["black"], linewidth=0.8)
     left.set_xlabel("[log-odds]")
+    left.set_ylabel("model")
 
 
 def _in_order(names: np.ndarray) -> Sequence[str]:
@@ -230,8 +231,8 @@ def _in_order(names: np.ndarray) -> Sequence[str]:
 
 FIGURE = PaperFigure(
     name="reward_kl_frontier",
-    caption="Reward against divergence: every method of selection on or below the frontier of the "
-    "KL-regularised optimum, and trained models below it",
+    caption="Reward against divergence: no method of selection and no trained model is above the "
+    "frontier of the KL-regularised optimum, and most are close to it",
     file=Path(__file__),
     parameters=Parameters(),
     compute=compute,
