@@ -11,7 +11,7 @@ reasons: the loop has finitely many samples in every round, and the model has an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +36,7 @@ class Case:
     parameters: trained_iterates.Parameters
     ratio: str
     t: int
-    title: str
+    data: str
 
 
 MIXTURE = trained_iterates.Parameters("mixture")
@@ -48,9 +48,9 @@ class Parameters:
     """Cases, masses of the regions drawn, bins of the marginal, and points of the calibration."""
 
     cases: tuple[Case, ...] = (
-        Case(MIXTURE, "pure", 3, "pure"),
-        Case(MIXTURE, "mixed", 8, "mixed"),
-        Case(MOONS, "mixed", 5, "mixed"),
+        Case(MIXTURE, "pure", 3, "mixture"),
+        Case(MIXTURE, "mixed", 8, "mixture"),
+        Case(MOONS, "mixed", 5, "moons"),
     )
     regions: tuple[float, ...] = (0.5, 0.9, 0.99)
     bins: int = 32
@@ -74,12 +74,14 @@ def compute(parameters: Parameters, runs: Mapping[str, Path]) -> Results:
     results: Results = {
         "u": u,
         "regions": np.array(parameters.regions),
-        "titles": np.array([f"{case.title}, $t$ = {case.t}" for case in parameters.cases]),
+        "titles": np.array(
+            [f"{case.data}, {case.ratio},\n$t$ = {case.t}" for case in parameters.cases]
+        ),
     }
     wanted = experiments(parameters)
     for number, case in enumerate(parameters.cases):
         names = [f"{case.parameters.name} {case.ratio} {seed}" for seed in case.parameters.seeds]
-        setting = replace(wanted[names[0]]).setting()
+        setting = wanted[names[0]].setting()
         law = RetrainingLoop(setting.law(), setting.K, setting.loop.lam).run(case.t).laws[case.t]
         samples = [trained.candidates(runs[name])[case.t] for name in names]
         covered = mass_above(law)
@@ -141,7 +143,7 @@ def inside(
 def draw(results: Results) -> Figure:
     """A column for each case: regions and samples, marginal densities, calibration."""
     titles, u, regions = results["titles"], results["u"], results["regions"]
-    figure = style.new_figure(style.COLUMN, 3.9)
+    figure = style.new_figure(style.COLUMN, 4.1)
     panels = figure.subplots(3, len(titles), height_ratios=[1.15, 0.8, 1])
     colour, exact = style.COLOURS["blue"], style.COLOURS["black"]
     top = 0.0
@@ -168,16 +170,16 @@ def draw(results: Results) -> Figure:
         error = of["histograms"].std(axis=0, ddof=1) / np.sqrt(len(of["histograms"]))
         centres = (of["edges"][1:] + of["edges"][:-1]) / 2
         marginals.errorbar(
-            centres, mean, error, fmt=".", color=colour, markersize=2, linewidth=0.6, zorder=2
+            centres, mean, error, fmt=".", color=colour, markersize=2.5, elinewidth=1, zorder=3
         )
-        marginals.plot(of["x"], of["marginal"], color=exact, linewidth=0.8, zorder=3)
+        marginals.plot(of["x"], of["marginal"], color=exact, linewidth=0.6, zorder=2)
         marginals.set(xlim=maps.get_xlim(), ylim=(0, None), xlabel=r"$x_1$ [length]")
         gap = of["calibration"] - u
         masses.plot(u, gap.T, color=colour, linewidth=0.7)
         half = Z * np.sqrt(u * (1 - u) / len(of["samples"]))
         masses.fill_between(u, -half, half, color=style.COLOURS["grey"], alpha=0.35, linewidth=0)
         masses.axhline(0, color=exact, linewidth=0.8)
-        masses.set(xlim=(0, 1), xticks=[0, 0.5, 1], xlabel="mass $u$ of a region")
+        masses.set(xlim=(0, 1), xticks=[0, 0.5, 1], xlabel="region's mass $u$")
         masses.set_xticklabels(["0", "0.5", "1"])
         top = max(top, 1.1 * np.abs(gap).max())
     for axes in panels[2]:

@@ -21,7 +21,7 @@ from paper_figures import style, trained
 from paper_figures.figure import PaperFigure
 from paper_figures.results import Results
 from sim.comparison import EMPIRICAL, EXACT, compare_samples
-from sim.experiment import Experiment
+from sim.experiment import Experiment, with_fields
 from sim.models import MODELS, Preset
 from sim.presets import EXPERIMENTS
 
@@ -40,11 +40,12 @@ class Source:
 
 @dataclass(frozen=True)
 class Parameters:
-    """Data set of the presets, the preset of its sizes, seeds and generators."""
+    """Data set of the presets, seeds, generators, and fields that are not the preset's, as names
+    and texts."""
 
     name: str = "mixture"
-    preset: Preset = "paper"
     seeds: tuple[int, ...] = (0, 1, 2, 3)
+    fields: tuple[tuple[str, str], ...] = ()
     sources: tuple[Source, ...] = (
         Source(EXACT, "exact"),
         Source(EMPIRICAL, "empirical"),
@@ -59,7 +60,8 @@ def experiments(parameters: Parameters) -> dict[str, Experiment]:
     """Runs of every generator in both loops, one for each seed."""
     found = {}
     for ratio in RATIOS:
-        base = EXPERIMENTS[f"{parameters.name}-{ratio}"].preset(parameters.preset)
+        paper = EXPERIMENTS[f"{parameters.name}-{ratio}"].paper
+        base = with_fields(paper, dict(parameters.fields))
         for source in parameters.sources:
             model = MODELS[source.generator].settings(source.preset)
             for seed in parameters.seeds:

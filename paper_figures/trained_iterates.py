@@ -19,7 +19,7 @@ from matplotlib.patches import Circle
 
 from paper_figures import style, trained
 from paper_figures.results import Results
-from sim.experiment import Experiment
+from sim.experiment import Experiment, with_fields
 from sim.presets import EXPERIMENTS
 
 RATIOS = ("pure", "mixed")
@@ -27,19 +27,21 @@ RATIOS = ("pure", "mixed")
 
 @dataclass(frozen=True)
 class Parameters:
-    """Data set of the presets, root seeds, and rounds with a map."""
+    """Data set of the presets, root seeds, rounds with a map, and fields that are not the
+    preset's, as names and texts."""
 
     name: str
     seeds: tuple[int, ...] = (0, 1, 2, 3)
     shown: tuple[int, ...] = (0, 1, 3, 8)
-    preset: str = "paper"
+    fields: tuple[tuple[str, str], ...] = ()
 
 
 def experiments(parameters: Parameters) -> dict[str, Experiment]:
     """Runs of both loops, one for each seed, with all candidates saved."""
     found = {}
     for ratio in RATIOS:
-        base = EXPERIMENTS[f"{parameters.name}-{ratio}"].preset(parameters.preset)
+        paper = EXPERIMENTS[f"{parameters.name}-{ratio}"].paper
+        base = with_fields(paper, dict(parameters.fields), "paper")
         for seed in parameters.seeds:
             found[f"{ratio} {seed}"] = replace(base, seed=seed, saved=base.kept * base.K)
     return found
