@@ -12,6 +12,7 @@ from scipy.stats import binomtest
 
 from paper_figures import finite_sample_bands as figure
 from paper_figures import style
+from sim.streams import Streams
 
 REDUCED = dataclasses.replace(
     figure.FIGURE.parameters, kept=(100, 1000), seeds=(400, 250), rounds=7, levels=60
@@ -92,6 +93,15 @@ def test_modes_die_as_foretold(results, row):
     assert predicted[-1] < 3.5
     # A round later or earlier is not within that.
     assert (np.abs(runs.mean(axis=0)[3:] - predicted[2:-1]) > 4 * error[3:] + 0.15).any()
+
+
+def test_modes_are_those_of_the_training_set_not_of_the_candidates():
+    """With all 2n = 12 real data in every training set, no mode of theirs is ever lost; 12
+    candidates often lack one."""
+    parameters = dataclasses.replace(REDUCED, rounds=20)
+    found = [modes for _, _, modes in figure._run(parameters, 0.5, 6, 0, Streams(1))]
+    assert len(found) == 21
+    assert len(set(found)) == 1
 
 
 def test_more_samples_keep_modes_longer_and_real_data_keep_them_all(results):
