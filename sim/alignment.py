@@ -81,14 +81,16 @@ def align_samples(rewards: torch.Tensor, beta: float) -> WeightedSamples:
     """
     r = _checked(rewards)
     _check_penalty(beta)
-    log_weights = torch.log_softmax(r / beta, dim=0)
+    # Less the largest before the division, which could overflow.
+    top = r.max()
+    log_weights = torch.log_softmax((r - top) / beta, dim=0)
     weights = log_weights.exp()
     charged = weights > 0
     mean = float((weights * torch.where(charged, r, 0.0)).sum())
     deviation = torch.where(charged, r - mean, 0.0)
     return WeightedSamples(
         weights,
-        float(torch.logsumexp(r / beta, dim=0)) - math.log(len(r)),
+        float(torch.logsumexp((r - top) / beta, dim=0) + top / beta) - math.log(len(r)),
         mean,
         float((weights * deviation).square().sum().sqrt()),
         float((weights * torch.where(charged, log_weights, 0.0)).sum()) + math.log(len(r)),
@@ -99,10 +101,16 @@ def align_samples(rewards: torch.Tensor, beta: float) -> WeightedSamples:
 def resample(weights: torch.Tensor, n: int, rng: np.random.Generator) -> torch.Tensor:
     """Indices (n,) drawn by these weights, systematically: item i comes up n times its weight,
     rounded down or up, in random order."""
+    weights = weights.double().cpu()
+    if weights.ndim != 1 or not (weights >= 0).all() or not 0 < float(weights.sum()) < math.inf:
+        raise ValueError(
+            f"weights of shape {tuple(weights.shape)}: give a finite number of at least 0 for each "
+            "item, one of them positive."
+        )
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise ValueError(f"n = {n!r} is not a whole number of at least 1.")
-    # In float64 the last of the partial sums may fall short of 1 by rounding.
-    ends = torch.cumsum(weights.double(), 0)
+    # The last of the partial sums may fall short of 1 by rounding.
+    ends = torch.cumsum(weights, 0)
     points = torch.as_tensor((rng.random() + np.arange(n)) / n) * ends[-1]
     index = torch.searchsorted(ends, points, right=True).clamp(max=len(weights) - 1)
     return index[torch.as_tensor(rng.permutation(n))]
@@ -149,7 +157,8 @@ def frontier(law: Law, divergence: float) -> Point:
     if not np.isfinite(law.rewards).all():
         raise ValueError("rewards of -inf have no frontier: every law near this one has them too.")
     top = top_level(law)
-    most = -math.log(float(law.probabilities[top].sum()))
+    # A sum of probabilities may exceed 1 by rounding.
+    most = max(0.0, -math.log(float(law.probabilities[top].sum())))
     if divergence >= most:
         return Point(most, float(law.rewards[top][0]))
     if divergence == 0:

@@ -35,6 +35,8 @@ FloatArray = NDArray[np.float64]
 # The integral over s = e^y by the trapezoid rule: step 0.3 errs by e^{-pi^2/0.3} = 5e-15, and so do
 # the ends, where s is e^{-34}/K below, and e^{-s w} is e^{-33} at the smallest weight above.
 STEP, LOWEST, HIGHEST = 0.3, -34.0, 3.5
+# Nats between the least and the largest reward: the weights are between e^-600 and 1.
+WIDEST = 600.0
 # Atoms x nodes held at once (32 MiB of float64).
 TABLE = 1 << 22
 # Atoms of a law whose covariance matrix is held (32 MiB of float64).
@@ -125,6 +127,7 @@ class SampledLoop:
             )
         if not np.isfinite(self.reference.rewards).all():
             raise ValueError("the reference has atoms of reward -inf: give finite rewards.")
+        _refuse_spread(self.reference)
 
     @property
     def real(self) -> int:
@@ -281,7 +284,9 @@ class SampledLoop:
                 if s < t:
                     dead = np.exp(-means[s] * (1 - dead))
                 absent = absent * (dead if s == 0 else 1 - chosen * (1 - dead))
-            out[t] = math.exp(self.data * math.log1p(-float(mass @ (1 - absent))))
+            # Rounding may leave a little more than the whole of a law.
+            there = min(1.0, float(mass @ (1 - absent)))
+            out[t] = math.exp(self.data * math.log1p(-there)) if there < 1 else 0.0
         return out
 
     def simulate(
@@ -290,6 +295,9 @@ class SampledLoop:
         """Draw the process itself, atom by atom: statistics of the models, unmeasured, shape
         (runs, steps + 1, s)."""
         f = _statistics(statistics, self.reference)
+        for name, value in (("steps", steps), ("runs", runs)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise ValueError(f"{name} = {value!r} is not a whole number of at least 0.")
         reference = _normalised(self.reference.probabilities)
         out = np.empty((runs, steps + 1, len(f)))
         for run in range(runs):
@@ -327,8 +335,14 @@ def influence(law: Law, K: int, statistics: Any) -> FloatArray:
     ----------
     statistics
         Values of s functions at the atoms, shape (s, atoms).
+
+    Raises
+    ------
+    ValueError
+        For rewards that spread over more than ``WIDEST`` nats.
     """
     f = _statistics(statistics, law)
+    _refuse_spread(law)
     if K == 1:
         return f - (f @ law.probabilities)[:, None]
     p, weights = law.probabilities, np.exp(law.rewards - law.rewards.max())
@@ -354,6 +368,8 @@ def merged(law: Law, labels: Any, levels: int = 100) -> tuple[Law, NDArray[np.in
         raise ValueError(f"labels have shape {groups.shape} for {len(law)} atoms: one each.")
     if levels < 1:
         raise ValueError(f"levels = {levels} is not a positive number of intervals.")
+    if not np.isfinite(law.rewards).all():
+        raise ValueError("the law has atoms of reward -inf: give finite rewards.")
     p = law.probabilities
     low, span = law.rewards.min(), np.ptp(law.rewards)
     cut = np.minimum((law.rewards - low) / (span or 1.0) * levels, levels - 1).astype(np.int64)
@@ -365,6 +381,15 @@ def merged(law: Law, labels: Any, levels: int = 100) -> tuple[Law, NDArray[np.in
     owner = np.zeros(len(mass), dtype=np.int64)
     owner[index] = number
     return Law(mass[charged], reward, normalise=True), owner[charged]
+
+
+def _refuse_spread(law: Law) -> None:
+    spread = float(np.ptp(law.rewards))
+    if not spread <= WIDEST:
+        raise ValueError(
+            f"rewards spread over {spread:g} nats, more than {WIDEST:g}, where weights underflow: "
+            "clip the lowest."
+        )
 
 
 def _nodes(law: Law, K: int) -> tuple[FloatArray, FloatArray]:

@@ -119,9 +119,10 @@ class QualityConditioned:
     def condition(self, shares: Any) -> None:
         """Sample the levels with these shares from now on: non-negative numbers with sum 1."""
         shares = np.asarray(shares, dtype=float)
-        if shares.shape != self.shares.shape or not (shares >= 0).all() or shares.sum() <= 0:
+        given = shares.shape == self.shares.shape and (shares >= 0).all()
+        if not (given and 0 < shares.sum() < math.inf):
             raise ValueError(
-                f"shares = {shares.tolist()}: give a number of at least 0 for each of the "
+                f"shares = {shares.tolist()}: give a finite number of at least 0 for each of the "
                 f"{len(self.shares)} levels, one of them positive."
             )
         self.shares = shares / shares.sum()
@@ -164,6 +165,13 @@ def tilted_shares(rewards: torch.Tensor, levels: int, beta: float) -> np.ndarray
     r"""Shares :math:`v_l\propto P(l)E[e^{r/\beta}\mid l]` of the levels that data with these
     rewards (n,) are cut into, shape (levels,)."""
     _check_penalty(beta)
+    if isinstance(levels, bool) or not isinstance(levels, int) or levels < 1:
+        raise ValueError(f"levels = {levels!r} is not a whole number of at least 1.")
+    if rewards.ndim != 1 or len(rewards) < levels or torch.isnan(rewards).any():
+        raise ValueError(
+            f"rewards of shape {tuple(rewards.shape)}: give a number, not NaN, for each sample, "
+            f"and no fewer than the {levels} levels."
+        )
     ordered = torch.sort(rewards.double()).values
     weights = torch.softmax(ordered / beta, dim=0)
     return np.array([float(part.sum()) for part in torch.tensor_split(weights, levels)])

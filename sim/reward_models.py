@@ -16,6 +16,7 @@ All learnt rewards are *centred*: their mean over the samples shown in the last 
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -36,8 +37,9 @@ MOST_STEPS = 100
 # this only where one side wins every comparison by a reward of 25 and more: then there was no
 # upset, and the likelihood grows for ever.
 NO_UPSET = 1e-11
-# Singular values of the information below this share of the largest are rounding: the features
-# do not differ along those directions in any comparison.
+# Singular values of the information below this share of the largest, with all features in the unit
+# of their own spread, are rounding: the features do not differ along those directions in any
+# comparison. So is a spread below this share of the feature's size.
 UNIDENTIFIED = 1e-12
 
 
@@ -108,20 +110,21 @@ class LinearReward:
         basis = _identified(phi)
         reduced = (phi - phi.mean(dim=1, keepdim=True)) @ basis
         coefficients = torch.zeros(basis.shape[1], dtype=torch.float64)
+        gram = basis.T @ basis
         least = _curvature(_information(reduced, coefficients))
-        loss = self._loss(reduced, coefficients, comparisons.chosen)
+        loss = self._loss(reduced, coefficients, comparisons.chosen, gram)
         for step in range(MOST_STEPS):
             progress(step / MOST_STEPS, float(loss))
             hessian = _information(reduced, coefficients)
             if self.ridge == 0 and _curvature(hessian) < NO_UPSET * least:
                 break
-            hessian += self.ridge * torch.eye(len(coefficients), dtype=torch.float64)
-            gradient = self._gradient(reduced, coefficients, comparisons.chosen)
+            hessian += self.ridge * gram
+            gradient = self._gradient(reduced, coefficients, comparisons.chosen, gram)
             direction = torch.linalg.solve(hessian, -gradient)
             size, slope = 1.0, float(gradient @ direction)
             while True:
                 moved = coefficients + size * direction
-                found = self._loss(reduced, moved, comparisons.chosen)
+                found = self._loss(reduced, moved, comparisons.chosen, gram)
                 # The decrease that Newton's step promises vanishes in rounding at the end.
                 if float(found - loss) <= 1e-4 * size * slope + 1e-14 * (1 + abs(float(loss))):
                     break
@@ -146,6 +149,8 @@ class LinearReward:
 
     def __call__(self, samples: torch.Tensor) -> torch.Tensor:
         """Rewards of samples (m, ...), shape (m,), float64."""
+        if len(self.theta) == 0:
+            raise ValueError("this reward has not learnt from comparisons yet: call fit first.")
         return self._features(samples) @ self.theta - self.offset
 
     def information(self, comparisons: Comparisons) -> torch.Tensor:
@@ -163,7 +168,9 @@ class LinearReward:
         """
         information = self.information(comparisons)
         if self.ridge == 0:
-            inverse = torch.linalg.pinv(information, rtol=UNIDENTIFIED, hermitian=True)
+            phi = self._features(comparisons.samples)
+            basis = _identified(phi.reshape(len(comparisons), comparisons.K, -1))
+            inverse = basis @ torch.linalg.inv(basis.T @ information @ basis) @ basis.T
         else:
             inverse = torch.linalg.inv(
                 information + self.ridge * torch.eye(len(information), dtype=torch.float64)
@@ -195,15 +202,18 @@ class LinearReward:
             raise ValueError("features contain numbers that are not finite.")
         return phi
 
-    def _loss(self, phi: torch.Tensor, theta: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
-        return negative_log_likelihood(phi @ theta, chosen) + 0.5 * self.ridge * theta @ theta
+    def _loss(
+        self, phi: torch.Tensor, theta: torch.Tensor, chosen: torch.Tensor, gram: torch.Tensor
+    ) -> torch.Tensor:
+        penalty = 0.5 * self.ridge * theta @ gram @ theta
+        return negative_log_likelihood(phi @ theta, chosen) + penalty
 
     def _gradient(
-        self, phi: torch.Tensor, theta: torch.Tensor, chosen: torch.Tensor
+        self, phi: torch.Tensor, theta: torch.Tensor, chosen: torch.Tensor, gram: torch.Tensor
     ) -> torch.Tensor:
         surprise = torch.softmax(phi @ theta, dim=1)
         surprise[torch.arange(len(chosen)), chosen] -= 1
-        return torch.einsum("nk,nkp->p", surprise, phi) / len(chosen) + self.ridge * theta
+        return torch.einsum("nk,nkp->p", surprise, phi) / len(chosen) + self.ridge * gram @ theta
 
 
 def _information(phi: torch.Tensor, theta: torch.Tensor) -> torch.Tensor:
@@ -215,16 +225,29 @@ def _information(phi: torch.Tensor, theta: torch.Tensor) -> torch.Tensor:
 
 
 def _identified(phi: torch.Tensor) -> torch.Tensor:
-    """Orthonormal basis (p, q) of the directions along which features differ within groups."""
-    zero = torch.zeros(phi.shape[2], dtype=torch.float64)
-    values, vectors = torch.linalg.eigh(_information(phi, zero))
-    kept = values > UNIDENTIFIED * values[-1]
-    if not kept.any():
+    """Basis (p, q) of the directions along which features (n, K, p) differ within groups.
+
+    Along each of its vectors the features have the same spread, whatever their units; it spans
+    what has no part that no comparison tells.
+    """
+    centred = phi - phi.mean(dim=1, keepdim=True)
+    spread = centred.square().mean(dim=(0, 1)).sqrt()
+    varies = spread > UNIDENTIFIED * phi.abs().amax(dim=(0, 1))
+    if not varies.any():
         raise ValueError(
             "the features are the same for all samples of every comparison: nothing can be learnt; "
             "give features that differ."
         )
-    return vectors[:, kept]
+    unit = torch.where(varies, spread, torch.inf)
+    zero = torch.zeros(phi.shape[2], dtype=torch.float64)
+    values, vectors = torch.linalg.eigh(_information(centred / unit, zero))
+    kept = values > UNIDENTIFIED * values[-1]
+    identified = vectors[:, kept]
+    # Of the parameters that give the same rewards, those of least norm: a row of features is a
+    # combination of the columns of this product.
+    rows = torch.linalg.qr(torch.where(varies, spread, 0.0)[:, None] * identified).Q
+    basis = rows @ (rows.T @ (identified / unit[:, None]))
+    return basis / values[kept].sqrt()
 
 
 def _curvature(information: torch.Tensor) -> float:
@@ -235,8 +258,12 @@ def table(size: int) -> Features:
     """One reward for each of ``size`` items: samples are their numbers, shape (m,)."""
 
     def features(samples: torch.Tensor) -> torch.Tensor:
-        if samples.ndim != 1 or not torch.equal(samples, samples.long().to(samples.dtype)):
-            raise ValueError(f"samples of shape {tuple(samples.shape)} are not numbers of items.")
+        whole = samples.ndim == 1 and torch.equal(samples, samples.long().to(samples.dtype))
+        if not (whole and bool(((samples >= 0) & (samples < size)).all())):
+            raise ValueError(
+                f"samples of shape {tuple(samples.shape)} are not numbers of items: give whole "
+                f"numbers from 0 to {size - 1}."
+            )
         return torch.nn.functional.one_hot(samples.long(), size)
 
     return features
@@ -298,27 +325,42 @@ class NetworkReward:
     ) -> Mapping[str, float]:
         """Train, from the last parameters if there are any; samples are vectors (d,).
 
-        The coordinates are standardised by the samples of the first fit.
+        The coordinates are standardised by the samples of the first fit, in double precision.
+
+        Raises
+        ------
+        ValueError
+            For samples that are not vectors of finite numbers of single precision's range.
+        DivergedTraining
+            When the loss is no number; the reward is then as before the fit.
         """
-        samples = comparisons.samples.float()
+        samples = comparisons.samples.double()
         if samples.ndim != 2:
             raise ValueError(f"samples have shape {tuple(samples.shape[1:])}: give vectors.")
-        if not torch.isfinite(samples).all():
+        if not torch.isfinite(samples.float()).all():
             raise ValueError("samples of the comparisons contain numbers that are not finite.")
+        if self.network is not None and samples.shape[1] != len(self.centre):
+            raise ValueError(
+                f"samples have {samples.shape[1]} coordinates and the reward {len(self.centre)}: "
+                "make a new one."
+            )
         seed = int(rng.integers(2**63))
+        centre, scale = self.centre, self.scale
         if self.network is None:
-            self.centre = samples.mean(dim=0)
             spread = samples.std(dim=0)
-            self.scale = torch.where(spread > 0, spread, torch.ones_like(spread))
-            self.network = self._make(samples.shape[1], seed)
-        groups = ((samples - self.centre) / self.scale).unflatten(0, (-1, comparisons.K))
-        optimiser = torch.optim.AdamW(
-            self.network.parameters(), lr=self.rate, weight_decay=self.decay
-        )
+            # Of equal numbers rounding may leave a standard deviation, and another mean.
+            varies = (samples != samples[0]).any(dim=0) & (spread > 0)
+            centre = torch.where(varies, samples.mean(dim=0), samples[0])
+            scale = torch.where(varies, spread, torch.ones_like(spread))
+            network = self._make(samples.shape[1], seed)
+        else:
+            network = copy.deepcopy(self.network)
+        groups = ((samples - centre) / scale).float().unflatten(0, (-1, comparisons.K))
+        optimiser = torch.optim.AdamW(network.parameters(), lr=self.rate, weight_decay=self.decay)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, self.steps)
         drawn = torch.as_tensor(rng.integers(len(comparisons), size=(self.steps, self.batch)))
         for step, index in enumerate(drawn):
-            rewards = self.network(groups[index]).squeeze(-1)
+            rewards = network(groups[index]).squeeze(-1)
             loss = negative_log_likelihood(rewards, comparisons.chosen[index])
             optimiser.zero_grad()
             loss.backward()
@@ -330,17 +372,22 @@ class NetworkReward:
                     raise DivergedTraining(f"loss {current} at step {step}")
                 progress((step + 1) / self.steps, current)
         with torch.no_grad():
-            rewards = self.network(groups).squeeze(-1)
+            rewards = network(groups).squeeze(-1)
+        # The last step's parameters are judged here.
+        found = float(negative_log_likelihood(rewards, comparisons.chosen))
+        if not math.isfinite(found):
+            raise DivergedTraining(f"loss {found} at step {self.steps}")
+        self.network, self.centre, self.scale = network, centre, scale
         self.offset = float(rewards.double().mean())
-        return {"loss": float(negative_log_likelihood(rewards, comparisons.chosen))}
+        return {"loss": found}
 
     def __call__(self, samples: torch.Tensor) -> torch.Tensor:
         """Rewards of samples (m, d), shape (m,), float32."""
         if self.network is None:
             raise ValueError("this reward has not learnt from comparisons yet: call fit first.")
         with torch.no_grad():
-            scaled = (samples.float() - self.centre) / self.scale
-            return self.network(scaled).squeeze(-1) - self.offset
+            scaled = (samples.double() - self.centre) / self.scale
+            return self.network(scaled.float()).squeeze(-1) - self.offset
 
     def state(self) -> Any:
         """Standardisation, offset and parameters."""

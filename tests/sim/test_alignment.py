@@ -82,6 +82,19 @@ def test_a_vanishing_penalty_leaves_the_best_samples() -> None:
     assert found.kl == pytest.approx(math.log(2), rel=1e-12)
 
 
+def test_no_penalty_is_too_small_for_large_rewards() -> None:
+    found = align_samples(torch.tensor([1e300, -1e300, 1e300], dtype=torch.float64), 1e-10)
+    assert found.weights.tolist() == [0.5, 0.0, 0.5]
+    assert (found.reward, found.reward_error) == (1e300, 0.0)
+    assert found.kl == pytest.approx(math.log(1.5), rel=1e-12)
+
+
+def test_a_divergence_is_never_negative() -> None:
+    # These three add up to more than 1 by rounding.
+    law = Law(np.array([0.1, 0.2, 0.7]) + 2e-16, [1.0, 1.0, 1.0])
+    assert math.copysign(1.0, frontier(law, 0.5).kl) == 1.0
+
+
 def test_resampling_is_unbiased_and_rounds_counts() -> None:
     weights = torch.tensor([0.5, 0.26, 0.24, 0.0], dtype=torch.float64)
     counts = np.array(
@@ -184,6 +197,10 @@ def test_best_of_n_is_inside_the_frontier_and_near_it(n: int) -> None:
         (lambda: align_samples(torch.tensor([math.nan]), 1.0), "NaN"),
         (lambda: align_samples(torch.tensor([-math.inf]), 1.0), "no finite number"),
         (lambda: optimum(normal(), -1.0), "beta = -1"),
+        (lambda: resample(torch.tensor([math.nan, 1.0]), 3, np.random.default_rng(0)), "weights"),
+        (lambda: resample(torch.tensor([-1.0, 2.0]), 3, np.random.default_rng(0)), "weights"),
+        (lambda: resample(torch.zeros(2), 3, np.random.default_rng(0)), "one of them positive"),
+        (lambda: resample(torch.zeros(0), 3, np.random.default_rng(0)), "weights"),
         (lambda: resample(torch.ones(1), 0, np.random.default_rng(0)), "n = 0"),
         (lambda: best_of_samples(torch.zeros(5), 2, np.random.default_rng(0)), "groups of 2"),
         (lambda: frontier(normal(), -0.1), "divergence = -0.1"),

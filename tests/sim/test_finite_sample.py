@@ -6,6 +6,7 @@ atoms give a Markov chain that is solved exactly.
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -265,6 +266,30 @@ def test_loss_of_a_rare_mode_is_that_of_the_process(lam, data):
         assert predicted[steps] > predicted[0] + 0.05
 
 
+def test_the_whole_law_and_no_group_are_not_lost_and_always_lost():
+    loop = SampledLoop(random_law(0), 2, kept=50, data=80)
+    assert loop.loss(np.ones(6, dtype=bool), 2)[0] == 0
+    assert loop.loss(np.zeros(6, dtype=bool), 2).tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("K", [2, 3, 7])
+@pytest.mark.parametrize("span", [2.0, 500.0])
+def test_influence_is_the_sum_over_all_groups_of_candidates(K, span):
+    """Of three atoms, to the stated error; weights down to e^-500."""
+    law, f = Law([0.5, 0.2, 0.3], [0.0, span, 0.3 * span]), RNG(2).normal(size=(2, 3))
+    weights = np.exp(law.rewards - span)
+    given = np.zeros((2, 3))
+    for rivals in itertools.product(range(3), repeat=K - 1):
+        chance = math.prod(law.probabilities[list(rivals)])
+        for atom in range(3):
+            group = [atom, *rivals]
+            given[:, atom] += chance * (f[:, group] @ weights[group]) / weights[group].sum()
+    expected = K * (given - (given @ law.probabilities)[:, None])
+    np.testing.assert_allclose(
+        influence(law, K, f), expected, rtol=0, atol=1e-13 * K * np.abs(f).max()
+    )
+
+
 def test_merged_laws_have_the_same_loop():
     data = GaussianMixture()
     reward = ClippedDistance(1.0, (5.0, 0.0), 1.0)
@@ -306,5 +331,14 @@ def test_bad_input_is_refused():
         SampledLoop(line_law(side=2001), 2, kept=10, data=50).shift(np.zeros((1, 2001)), 1)
     with pytest.raises(ValueError, match="labels have shape"):
         merged(law, [0])
+    with pytest.raises(ValueError, match="reward -inf"):
+        merged(Law([0.5, 0.5], [0, -math.inf]), [0, 1])
+    for arguments, sentence in [((-1, 3), "steps = -1"), ((2, 1.5), r"runs = 1\.5")]:
+        with pytest.raises(ValueError, match=sentence):
+            loop.simulate([[1.0, 0.0]], *arguments, RNG(0))
+    wide = Law([0.5, 0.5], [0.0, 700.0])
+    for call in (lambda: SampledLoop(wide, 2, 10, 50), lambda: influence(wide, 2, [[0, 1]])):
+        with pytest.raises(ValueError, match="spread over 700 nats, more than 600"):
+            call()
     with pytest.raises(ValueError, match="levels = 0"):
         merged(law, [0, 1], levels=0)

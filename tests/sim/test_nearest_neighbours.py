@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,15 @@ def test_gaussians_against_their_divergence(mean: float, std: float, d: int) -> 
     assert 0.003 < found.error < 0.03
 
 
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_the_estimate_is_the_formula(k: int) -> None:
+    x, y = gaussian(60, 0.3, 1.0, 0, d=3), gaussian(90, 0.0, 1.0, 1, d=3)
+    own = torch.cdist(x, x).sort(dim=1).values[:, k]
+    other = torch.cdist(x, y).sort(dim=1).values[:, k - 1]
+    expected = 3 * float((other / own).log().mean()) + math.log(90 / 59)
+    assert kl_from_samples(x, y, k).kl == pytest.approx(expected, rel=1e-9)
+
+
 def test_direction_matters() -> None:
     narrow, wide = gaussian(5000, 0, 0.5, 0), gaussian(5000, 0, 1, 1)
     # 0.64 against 1.61 nats; the second is known too low, by half a nat.
@@ -45,6 +55,9 @@ def test_the_standard_error_is_the_spread() -> None:
     assert claimed == pytest.approx(spread, rel=0.35)
 
 
+PLANE = gaussian(99, 0.0, 1.0, 0)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -52,6 +65,12 @@ def test_the_standard_error_is_the_spread() -> None:
         (lambda: kl_from_samples(torch.zeros(99, 2), torch.zeros(99, 3)), "shapes"),
         (lambda: kl_from_samples(torch.zeros(99, 2), torch.zeros(20, 2)), "k = 2 for 99 and 20"),
         (lambda: kl_from_samples(torch.zeros(99, 2), gaussian(99, 0, 1, 0)), "equal"),
+        # Each point twice, with the second neighbour elsewhere; and q from among the samples of p.
+        (lambda: kl_from_samples(PLANE.repeat(2, 1), gaussian(99, 0, 1, 1)), "equal"),
+        (lambda: kl_from_samples(PLANE, torch.cat([PLANE, gaussian(99, 0, 1, 1)])), "equal"),
+        (lambda: kl_from_samples(PLANE, torch.full((99, 2), math.nan)), "finite"),
+        (lambda: kl_from_samples(PLANE, PLANE, 1.5), "a whole k"),  # type: ignore[arg-type]
+        (lambda: kl_from_samples(torch.zeros(99, 0), torch.zeros(99, 0)), "shapes"),
     ],
 )
 def test_bad_requests_are_refused(call: Callable[[], Any], message: str) -> None:

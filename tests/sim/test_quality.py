@@ -118,6 +118,15 @@ def test_tilted_shares_come_near_the_aligned_reward_as_levels_grow() -> None:
     assert gaps[0] > 2 * gaps[1] > 4 * gaps[2] > 0
 
 
+@pytest.mark.parametrize("beta", [0.5, 3.0])
+def test_tilted_shares_by_hand(beta: float) -> None:
+    # Five in two levels: the lower has three.
+    rewards = torch.tensor([2.0, -1.0, 0.0, 1.0, 3.0])
+    weights = np.exp(np.array([-1.0, 0.0, 1.0, 2.0, 3.0]) / beta)
+    expected = np.array([weights[:3].sum(), weights[3:].sum()]) / weights.sum()
+    np.testing.assert_allclose(tilted_shares(rewards, 2, beta), expected, rtol=1e-12)
+
+
 def test_samples_come_in_no_order_of_levels() -> None:
     # Groups of consecutive samples are candidates of one curation: levels must be mixed.
     found = first(conditioned().sample(4000, np.random.default_rng(0)))
@@ -196,6 +205,11 @@ def test_progress_runs_over_the_levels() -> None:
         (lambda: conditioned(2, 10).condition([0, 0]), "one of them positive"),
         (lambda: conditioned(2, 10).condition([1, -1]), "at least 0"),
         (lambda: conditioned(2, 10).condition([1]), "each of the 2"),
+        (lambda: conditioned(2, 10).condition([math.inf, 1]), "a finite number"),
+        (lambda: tilted_shares(torch.zeros(4), 0, 1.0), "levels = 0"),
+        (lambda: tilted_shares(torch.zeros(2), 4, 1.0), "no fewer than the 4"),
+        (lambda: tilted_shares(torch.zeros(4, 2), 2, 1.0), "for each sample"),
+        (lambda: tilted_shares(torch.tensor([0.0, math.nan]), 2, 1.0), "not NaN"),
         (lambda: exactly_conditioned(uniform(), 0, 1.0), "levels = 0"),
         (lambda: exactly_conditioned(uniform(), 2, -1.0), "beta = -1"),
         (lambda: tilted_shares(torch.zeros(4), 2, 0.0), "beta = 0"),

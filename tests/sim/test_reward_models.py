@@ -113,6 +113,8 @@ def test_newton_finds_what_a_general_optimiser_with_autograd_finds(ridge: float)
     # BFGS stops at a gradient of 1e-9, and the curvature is above 0.01.
     np.testing.assert_allclose(model.theta.numpy(), found.x, rtol=0, atol=1e-6)
     # With a ridge the likelihood alone is not stationary there: an error of first order.
+    # Newton's method with the whole curvature: a few steps.
+    assert figures["steps"] < 10
     without = found.fun - ridge / 2 * float(found.x @ found.x)
     assert figures["loss"] == pytest.approx(without, abs=1e-7)
     hessian = torch.autograd.functional.hessian(loss, model.theta)
@@ -142,6 +144,81 @@ def test_learnt_rewards_are_centred_and_restored(make: Callable[[], Any]) -> Non
     assert float(model(samples).mean()) == pytest.approx(0, abs=1e-5)
     other.load(model.state())
     assert torch.equal(other(samples), model(samples))
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e-7, 1e7])
+def test_the_unit_of_a_feature_does_not_matter(unit: float) -> None:
+    rng = np.random.default_rng(0)
+    samples = torch.as_tensor(rng.normal(size=(800, 2)))
+    asked = compare(samples, lambda x: x.sum(dim=1), KChoice(2), rng)
+    units = torch.tensor([1.0, unit], dtype=torch.float64)
+    plain, other = LinearReward(line), LinearReward(lambda x: x * units)
+    one, two = plain.fit(asked), other.fit(asked)
+    assert two["identified"] == 2
+    assert two["loss"] == pytest.approx(one["loss"], rel=1e-12)
+    # Rounding of 1e-16, over the ratio of the two units.
+    torch.testing.assert_close(other(samples), plain(samples), rtol=0, atol=1e-6)
+    torch.testing.assert_close(
+        other.covariance(asked) * units[:, None] * units, plain.covariance(asked), rtol=1e-5, atol=0
+    )
+
+
+def test_parameters_are_those_of_least_norm() -> None:
+    rng = np.random.default_rng(0)
+    asked = compare(torch.as_tensor(rng.normal(size=(400, 1))), lambda x: x[:, 0], KChoice(2), rng)
+    once, model = LinearReward(line), LinearReward(lambda x: torch.cat([x, 3 * x], dim=1))
+    once.fit(asked)
+    assert model.fit(asked)["identified"] == 1
+    # Along (1, 3): the same reward from a theta of the least length.
+    expected = once.theta * torch.tensor([1.0, 3.0], dtype=torch.float64) / 10
+    torch.testing.assert_close(model.theta, expected, rtol=1e-9, atol=0)
+    assert float(model.covariance(asked)[0, 0]) == pytest.approx(
+        float(once.covariance(asked)[0, 0]) / 100, rel=1e-9
+    )
+
+
+def test_the_reward_of_the_mean_sample_has_no_error() -> None:
+    rng = np.random.default_rng(0)
+    asked = compare(
+        torch.as_tensor(rng.normal(3.0, size=(400, 2))), lambda x: x[:, 0], KChoice(2), rng
+    )
+    model = LinearReward(line)
+    model.fit(asked)
+    mean = asked.samples.mean(dim=0)
+    # Linear features: the centred reward is 0 at the mean, whatever was learnt.
+    errors = model.standard_error(torch.stack([mean, mean + 1]), asked)
+    assert float(errors[0]) == pytest.approx(0, abs=1e-12)
+    assert float(errors[1]) > 0.05
+
+
+def test_a_network_takes_any_unit_and_centre() -> None:
+    rng = np.random.default_rng(0)
+    samples = torch.as_tensor(rng.normal(size=(400, 2)))
+    samples[:, 1] = 0.1
+    asked = compare(samples, lambda x: x[:, 0], KChoice(2), rng)
+    found = []
+    for unit, centre in ((1.0, 0.0), (1.0, 2.0**27), (1e30, 0.0)):
+        model = NetworkReward(steps=30)
+        there = Comparisons(asked.groups * unit + centre, asked.chosen)
+        model.fit(there, np.random.default_rng(1))
+        # The coordinate that did not vary keeps its unit.
+        assert model.scale[1] == 1
+        found.append(model(there.samples))
+    # Rounded at 2^27 to 1e-8, and then in float32.
+    for other in found[1:]:
+        torch.testing.assert_close(other, found[0], rtol=0, atol=1e-4)
+
+
+def test_a_network_that_diverges_is_as_it_was() -> None:
+    rng = np.random.default_rng(0)
+    asked = compare(torch.as_tensor(rng.normal(size=(400, 2))), peak, KChoice(2), rng)
+    model = NetworkReward(steps=5)
+    model.fit(asked, rng)
+    before = model(asked.samples)
+    model.rate = 1e30
+    with pytest.raises(DivergedTraining):
+        model.fit(asked, rng)
+    assert torch.equal(model(asked.samples), before)
 
 
 def test_an_item_that_always_wins_has_no_finite_reward() -> None:
@@ -248,6 +325,9 @@ PAIR = Comparisons(torch.zeros(1, 2, 2), torch.tensor([0]))
         (lambda: LinearReward(lambda x: x[:1]).fit(PAIR), ValueError, "a row for each"),
         (lambda: LinearReward(lambda x: x / 0).fit(PAIR), ValueError, "not finite"),
         (lambda: table(3)(torch.tensor([0.5])), ValueError, "numbers of items"),
+        (lambda: table(3)(torch.tensor([3])), ValueError, "from 0 to 2"),
+        (lambda: table(3)(torch.tensor([-1])), ValueError, "from 0 to 2"),
+        (lambda: LinearReward(line)(torch.zeros(1, 2)), ValueError, "call fit first"),
         (lambda: bumps(torch.zeros(1, 2), 0.0), ValueError, "width = 0"),
         (lambda: NetworkReward(hidden=0), ValueError, "hidden = 0"),
         (lambda: NetworkReward(rate=-1.0), ValueError, "rate = -1"),

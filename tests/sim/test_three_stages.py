@@ -7,6 +7,7 @@ import math
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from sim import GaussianMixture
+from sim.generators.gaussian import Gaussian
 from sim.three_stages import Measured, Settings, ThreeStages, main
 from theory.rewards import Linear
 
@@ -43,6 +45,8 @@ def test_gaussian_models_of_a_gaussian_with_a_linear_reward() -> None:
     # Gaussian by x/2 moves its mean by half its variance.
     mean, variance = math.sqrt(2 / math.pi), 1 - 2 / math.pi
     assert found["pretrained"].reward == pytest.approx(0, abs=0.05)
+    # The tilt of the data's law by x/2 moves its mean by 1/2; eight levels give a little less.
+    assert found["conditioned on quality"].reward == pytest.approx(0.5, abs=0.08)
     for name, shifted in (
         ("fine-tuned on quality", mean),
         ("fine-tuned, true reward", mean + variance / 2),
@@ -72,6 +76,20 @@ def test_curation_starts_from_the_fine_tuned_model() -> None:
 
     expected = mean + quad(gain, -10, 10)[0]
     assert found.reward == pytest.approx(expected, abs=0.05)
+
+
+def test_feedback_trains_on_from_the_fine_tuned_model() -> None:
+    warm: list[bool] = []
+
+    class Watched(Gaussian):
+        def fit(self, *arguments: Any) -> Any:
+            warm.append(len(self.mean) > 0)
+            return super().fit(*arguments)
+
+    ThreeStages(replace(SMALL, rounds=1, levels=3), make=Watched).run()
+    # Pretraining is from scratch; tuning goes on from it; three levels of the conditioned model
+    # begin anew; two alignments and the round of curation go on.
+    assert warm == [False, True, False, False, False, True, True, True]
 
 
 def test_every_stage_gains_and_stays_under_the_frontier() -> None:
