@@ -9,7 +9,23 @@ modules beyond the data need torch.
 
 from __future__ import annotations
 
-from sim.datasets import GaussianMixture, Rings, TwoMoons
-from sim.lines import Beta, Gamma, LineMixture
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sim.datasets import GaussianMixture, Rings, TwoMoons
+    from sim.lines import Beta, Gamma, LineMixture
 
 __all__ = ["Beta", "Gamma", "GaussianMixture", "LineMixture", "Rings", "TwoMoons"]
+
+
+def __getattr__(name: str) -> Any:
+    """The laws of the data, when they are asked for.
+
+    ``python -m sim`` imports this package before the first line of its own runs, which is there to
+    answer Ctrl-C during the long imports: nothing is imported here at once.
+    """
+    if name in __all__:
+        lines = name in ("Beta", "Gamma", "LineMixture")
+        return getattr(import_module("sim.lines" if lines else "sim.datasets"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

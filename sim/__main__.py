@@ -1,8 +1,9 @@
 r"""Command line of the loops with trained generators: ``python -m sim list | show | run``.
 
 Exit status: 0 when the run, or every run of the sweep, is complete; 1 when training diverged, a
-file could not be written or a run of the sweep is not complete; 2 for a command that makes no sense
-or a folder that holds another run; 130 when interrupted.
+file could not be written, memory was too little or a run of the sweep is not complete; 2 for a
+command that makes no sense or a folder that holds another run; 130 when interrupted, 143 when asked
+to end.
 """
 
 # ruff: noqa: E402
@@ -80,7 +81,7 @@ class Run:
     """Name of the experiment, as in the list."""
     preset: Preset = "quick"
     """Sizes and settings: quick, or as published."""
-    sweep: tuple[str, ...] = ()
+    sweep: tuple[str, ...] | None = None
     """Runs for all combinations of values, as K=2,4,8 lam=0.5,1."""
     out: Path | None = None
     """Folder of the run, or of the runs of a sweep; by default one below build/runs."""
@@ -118,7 +119,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 config=FLAGS,
             )
         if isinstance(command, Run):
-            return _sweep(command, texts) if command.sweep else _run(command, texts)
+            if command.out is not None and not command.out.name:
+                raise UsageError("--out names no folder of its own: give a new or empty one.")
+            return _run(command, texts) if command.sweep is None else _sweep(command, texts)
         if isinstance(command, Show):
             _show(command)
         else:
@@ -131,6 +134,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(_sentence(error), file=sys.stderr)
         return 2 if isinstance(error, NoCluster) else 1
+    except (MemoryError, RuntimeError) as error:
+        # torch has no error of its own for it on the CPU.
+        if not isinstance(error, MemoryError) and "allocate memory" not in str(error):
+            raise
+        print(
+            "There is too little memory for so many samples: lower kept, K or real.",
+            file=sys.stderr,
+        )
+        return 1
     except (UsageError, ValueError) as error:
         print(_sentence(error), file=sys.stderr)
         return 2
@@ -177,14 +189,16 @@ def _run(command: Run, texts: dict[str, str]) -> int:
     try:
         with _progress(command, experiment) as watch:
             folder = record(experiment, out, resume=command.resume, watch=watch)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(_interrupted(out, experiment)) from None
+    except KeyboardInterrupt as interrupt:
+        raise type(interrupt)(_interrupted(out, experiment)) from None
     _print_results(folder)
     print(f"Results are in {out}")
     return 0
 
 
 def _sweep(command: Run, texts: dict[str, str]) -> int:
+    if not command.sweep:
+        raise UsageError("--sweep has no value: give fields after it, as K=2,4.")
     if command.processes < 1:
         raise UsageError(f"--processes {command.processes} runs nothing: give at least 1.")
     if command.scheduler is not None and command.processes > 1:
@@ -206,8 +220,8 @@ def _sweep(command: Run, texts: dict[str, str]) -> int:
                 progress.advance(task)
                 if run.error:
                     failed.append(run)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
+    except KeyboardInterrupt as interrupt:
+        raise type(interrupt)(
             f"Interrupted: the runs so far are in {out}, and --resume goes on with them."
         ) from None
     _print_sweep([(point.name, out / point.name, point.experiment) for point in grid])
@@ -227,7 +241,7 @@ def _find(name: str) -> Named:
 
 def _default_out(command: Run, texts: dict[str, str]) -> Path:
     """One folder for each combination of name, preset and fields."""
-    kind = "sweep" if command.sweep else ""
+    kind = "" if command.sweep is None else "sweep"
     last = [command.preset, folder_name(texts), kind]
     return RUNS / command.name / ",".join(part for part in last if part)
 

@@ -183,9 +183,9 @@ class Experiment:
                         f"device = {self.device!r}: the generator {self.generator!r} runs on the "
                         "CPU only."
                     )
-                torch.empty(1, device=device)
+                torch.zeros(1, device=device).item()
         # What torch raises for a name it does not know, a backend it was built without, and one
-        # that cannot hold tensors here.
+        # that cannot hold numbers here.
         except (RuntimeError, AssertionError, NotImplementedError) as error:
             reason = str(error).partition("\n")[0].rstrip(".")
             raise ValueError(

@@ -54,6 +54,14 @@ class LoopSettings:
                 f"lam = {self.lam} keeps no synthetic data: give a positive ratio, or inf for none "
                 "but synthetic data."
             )
+        wanted = self.kept / self.lam
+        if math.isinf(wanted):
+            raise ValueError(f"lam = {self.lam} asks for more real data than there are numbers.")
+        if not math.isinf(self.lam) and round(wanted) == 0:
+            raise ValueError(
+                f"lam = {self.lam} leaves no real sample beside {self.kept} kept ones: keep "
+                "more, or give inf for no real data."
+            )
 
     @property
     def real(self) -> int:
@@ -177,6 +185,13 @@ class Loop:
         if not torch.isfinite(candidates).all():
             raise DivergedTraining(f"samples of p_{self.t} are not all finite numbers.")
         rewards = self.reward(candidates)
+        if rewards.shape != (wanted,):
+            raise ValueError(
+                f"the rewards of {wanted} candidates have shape {tuple(rewards.shape)}: give one "
+                "number for each."
+            )
+        if torch.isnan(rewards).any():
+            raise ValueError(f"rewards of samples of p_{self.t} are not all numbers.")
         kept = None
         if self.t < self.settings.iterations:
             kept = self.curator.keep(rewards, self.streams("curation", self.t))

@@ -92,9 +92,11 @@ def record(
     AlreadyBegun
         When the folder holds the run and ``resume`` is false.
     ValueError
-        When the folder holds something else.
+        When the folder holds something else, or the rewards are too large for float64.
     DivergedTraining
         When the loss is no longer a number; earlier rounds are kept.
+    OSError
+        When a file cannot be written, as on a full disk; earlier rounds are kept.
     """
     seen = _Seen(watch)
     loop = experiment.loop(seen.fitting)
@@ -113,16 +115,32 @@ def record(
             return folder
         state = folder.load()
         if state is not None:
-            loop.load(state)
+            try:
+                loop.load(state)
+            # What the generators raise for a state that is not theirs.
+            except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+                raise ValueError(
+                    f"{path}/checkpoint.pt is not of this version of the program "
+                    f"({type(error).__name__}): remove the folder to start the run again."
+                ) from error
         try:
             _record(experiment, loop, folder, seen, seconds)
         except DivergedTraining as error:
-            done = len(folder.metrics())
-            kept = f"Rounds before {done} are in {path}, where" if done else f"In {path}"
-            raise DivergedTraining(
-                f"{str(error).rstrip('.')}. {kept} --resume tries round {done} again."
-            ) from error
+            raise DivergedTraining(_and_how_to_go_on(error, folder)) from error
+        except OSError as error:
+            # The message of the same number, so that it stays of its kind.
+            raise OSError(error.errno, _and_how_to_go_on(error, folder)) from error
     return folder
+
+
+def _and_how_to_go_on(error: Exception, folder: RunFolder) -> str:
+    done = len(folder.metrics())
+    kept = f"Rounds before {done} are in {folder.path}, where" if done else f"In {folder.path}"
+    if isinstance(error, OSError):
+        text = f"{error.filename or 'A file'} cannot be written ({error.strerror})"
+    else:
+        text = str(error).rstrip(".")
+    return f"{text}. {kept} --resume tries round {done} again."
 
 
 def _record(
@@ -153,6 +171,13 @@ def _record(
 def measured(found: Round, data: DataSet) -> dict[str, Any]:
     """The metrics of a round; see the module."""
     rewards = found.rewards.detach().cpu().double().numpy()
+    with np.errstate(over="ignore"):
+        squares = np.square(rewards).sum()
+    if not np.isfinite(squares):
+        raise ValueError(
+            f"rewards of samples of p_{found.t} go down to {rewards.min():.3g}, too far for their "
+            "mean: lower gamma."
+        )
     labels = data.labels(found.candidates.detach().cpu().double().numpy())
     n = len(rewards)
     shares = np.bincount(labels, minlength=len(data.names)) / n

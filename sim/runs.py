@@ -13,6 +13,7 @@ import io
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,9 @@ from typing import Any
 import torch
 
 METRICS, SECONDS = "metrics.jsonl", "seconds.jsonl"
+CONFIG, ENVIRONMENT = "config.json", "environment.json"
+# Names that `write` gives to what is not complete.
+DRAFT = re.compile(r"\..+\.\d+\.draft")
 PACKAGES = ("numpy", "scipy", "torch", "torchcfm", "diffusers", "curated-loops")
 
 
@@ -41,22 +45,23 @@ class RunFolder:
     Raises
     ------
     ValueError
-        Naming the fields that differ from the configuration in the folder.
+        Naming the fields that differ from the configuration in the folder; for a folder that holds
+        other things than a run, or that another process is beginning a run in.
     """
 
     def __init__(self, path: Path, config: Mapping[str, Any]) -> None:
         self.path = path
+        self.config = json.loads(json.dumps(config))
         path.mkdir(parents=True, exist_ok=True)
-        wanted = json.loads(json.dumps(config))
-        stored = self._read("config.json")
-        if stored is None:
-            write(path / "environment.json", json.dumps(environment(), indent=1).encode())
-            # Last: a folder with a configuration has all that a new run begins with.
-            write(path / "config.json", json.dumps(wanted, indent=1).encode())
-        elif stored != wanted:
+        if not (path / CONFIG).exists():
+            # Of two processes that begin at once one must find the other's configuration.
+            with self.alone():
+                self._begin()
+        stored = self._stored_config()
+        if stored != self.config:
             raise ValueError(
-                f"{path} holds a run of another configuration ({_differences(stored, wanted)}): "
-                "name another folder, or remove this one."
+                f"{path} holds a run of another configuration "
+                f"({_differences(stored, self.config)}): name another folder, or remove this one."
             )
 
     @contextmanager
@@ -88,20 +93,33 @@ class RunFolder:
         Raises
         ------
         ValueError
-            When the checkpoint is none, or a round before it has no metrics.
+            When the checkpoint is none, or that of another configuration, or a round before it
+            has no metrics.
         """
-        for draft in self.path.rglob(".*.draft"):
-            draft.unlink()
+        for draft in [*self.path.glob(".*.draft"), *self.path.glob("*/.*.draft")]:
+            if DRAFT.fullmatch(draft.name):
+                draft.unlink()
         file = self.path / "checkpoint.pt"
         state = None
         if file.exists():
             try:
                 state = torch.load(file, weights_only=True, map_location="cpu")
+                config, t = state.pop("config"), state["t"]
+                if not isinstance(config, dict) or not isinstance(t, int) or t < 0:
+                    raise TypeError
+            except OSError:
+                raise
             except Exception as error:
                 raise ValueError(
                     f"{file} is not a checkpoint of this program ({type(error).__name__}): remove "
                     "the folder to start the run again."
                 ) from error
+            if config != self.config:
+                raise ValueError(
+                    f"{file} is of a run of another configuration "
+                    f"({_differences(config, self.config)}): remove the folder to start the run "
+                    "again."
+                )
         done = 0 if state is None else int(state["t"])
         if [line["t"] for line in self.metrics()[:done]] != list(range(done)):
             raise ValueError(
@@ -117,15 +135,16 @@ class RunFolder:
     def checkpoint(self, state: Mapping[str, Any]) -> None:
         """Replace the checkpoint by this state, which has the round as ``"t"``."""
         buffer = io.BytesIO()
-        torch.save(dict(state), buffer)
+        torch.save({**state, "config": self.config}, buffer)
         write(self.path / "checkpoint.pt", buffer.getvalue())
 
     def append(self, metrics: Mapping[str, Any], name: str = METRICS) -> None:
         """Add a line of metrics, which has the round as ``"t"``."""
-        with (self.path / name).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(metrics) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        file = self.path / name
+        with _named(file), file.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(metrics, allow_nan=False) + "\n")
+            lines.flush()
+            os.fsync(lines.fileno())
 
     def metrics(self) -> list[dict[str, Any]]:
         """All complete lines of metrics; a last line that was cut off is left out."""
@@ -135,9 +154,30 @@ class RunFolder:
         """All complete lines of a file of the run."""
         return read_lines(self.path / name)
 
-    def _read(self, name: str) -> Any:
-        file = self.path / name
-        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
+    def _begin(self) -> None:
+        if (self.path / CONFIG).exists():
+            return
+        for entry in self.path.iterdir():
+            if entry.name != ENVIRONMENT and not DRAFT.fullmatch(entry.name):
+                raise ValueError(
+                    f"{self.path} holds {entry.name} and no configuration of a run: name a new "
+                    "folder, or an empty one."
+                )
+        write(self.path / ENVIRONMENT, json.dumps(environment(), indent=1).encode())
+        # Last: a folder with a configuration has all that a new run begins with.
+        write(self.path / CONFIG, json.dumps(self.config, indent=1).encode())
+
+    def _stored_config(self) -> dict[str, Any]:
+        file = self.path / CONFIG
+        try:
+            found = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise ValueError(
+                f"{file} is no configuration of a run: name another folder, or remove this one."
+            )
+        return found
 
 
 def read_lines(file: Path) -> list[dict[str, Any]]:
@@ -165,13 +205,23 @@ def write(path: Path, content: bytes) -> None:
     """Write a file so that it is there complete or as it was before."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
-        with draft.open("wb") as file:
+        with _named(path), draft.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def _named(file: Path) -> Iterator[None]:
+    """Errors of writing say which file; the system's own name none."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(file)
+        raise
 
 
 def environment() -> dict[str, Any]:
@@ -205,8 +255,16 @@ def _revision() -> str | None:
     return found.stdout.strip()
 
 
-def _differences(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    names = [name for name in {**stored, **wanted} if stored.get(name) != wanted.get(name)]
-    return ", ".join(
-        f"{name}: {stored.get(name)!r} there, {wanted.get(name)!r} here" for name in names
-    )
+def _differences(stored: Mapping[str, Any], wanted: Mapping[str, Any], within: str = "") -> str:
+    """Fields that differ, with dots into the parts that both have."""
+    found = []
+    for name in {**stored, **wanted}:
+        there, here = stored.get(name), wanted.get(name)
+        if name in stored and name in wanted and there == here:
+            continue
+        if there and here and isinstance(there, dict) and isinstance(here, dict):
+            found.append(_differences(there, here, f"{within}{name}."))
+            continue
+        values = (repr(side[name]) if name in side else "nothing" for side in (stored, wanted))
+        found.append("{}{}: {} there, {} here".format(within, name, *values))
+    return ", ".join(found)

@@ -144,4 +144,7 @@ def _run(point: Point, out: Path, resume: bool) -> Ended:
         record(point.experiment, out / point.name, resume=resume)
     except (AlreadyBegun, DivergedTraining, ValueError, OSError) as error:
         return Ended(point.name, " ".join(str(error).split()))
+    # Whatever it is, as too little memory, the other runs go on.
+    except Exception as error:
+        return Ended(point.name, " ".join(f"{type(error).__name__}: {error}".split()))
     return Ended(point.name)

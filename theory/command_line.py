@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr
+from types import FrameType
 
 
 @contextmanager
@@ -40,15 +41,26 @@ def nearest(name: str, known: Iterable[str]) -> str:
     )
 
 
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end, which is to leave nothing behind that Ctrl-C would not."""
+
+
+def _terminate(number: int, _: FrameType | None) -> None:
+    raise Terminated
+
+
 def ended(main: Callable[[], int]) -> int:
     """The exit status of a command, also when the user or the reader of its output goes away."""
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, _terminate)
         status = main()
-        sys.stdout.flush()
+        # There is none if the command was begun with its output closed.
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except KeyboardInterrupt as interrupt:
         print(str(interrupt) or "Interrupted.", file=sys.stderr)
-        return 128 + signal.SIGINT
+        return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
     except BrokenPipeError:
         # What is left in the buffer has no reader; Python would complain of it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -102,6 +102,8 @@ def test_an_unknown_name_is_answered_with_the_nearest(texts: dict[str, str], mes
         ({"model.rate": "-1"}, "rate = -1"),
         ({"device": "cuda"}, "'flow' runs on the CPU only"),
         ({"device": "no such"}, "device = 'no such'"),
+        ({"device": "meta", "generator": "ddim"}, "device = 'meta' cannot be used here"),
+        ({"lam": "1e-320"}, "more real data than there are numbers"),
         ({"generator": "exact", "warm_start": "False"}, "leave warm_start True"),
         ({"generator": "exact", "choice": "best-of-K"}, "take another generator"),
     ],
@@ -253,3 +255,27 @@ def test_diverged_training_keeps_earlier_rounds_and_says_how_to_go_on(tmp_path: 
     with pytest.raises(DivergedTraining):
         record(with_fields(QUICK, texts), tmp_path, resume=True)
     assert (tmp_path / "metrics.jsonl").read_bytes() == kept
+
+
+def test_rewards_too_large_for_their_mean_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"rewards of samples of p_0 go down to .*lower gamma"):
+        record(replace(SMALL, gamma=1e200), tmp_path)
+
+
+def test_a_state_of_other_code_is_refused(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, SMALL.as_json())
+    folder.checkpoint({"t": 0, "generator": {"centre": 0.0}, "fit": {}})
+    with pytest.raises(ValueError, match=r"checkpoint\.pt is not of this version of the program"):
+        record(SMALL, tmp_path, resume=True)
+
+
+def test_a_run_uses_one_thread_and_gives_the_others_back(tmp_path: Path) -> None:
+    seen = []
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        record(SMALL, tmp_path, watch=lambda status: seen.append(torch.get_num_threads()))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert set(seen) == {1}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -173,8 +174,54 @@ def test_fewer_kept_than_asked_is_an_error() -> None:
         ({"lam": 0.0}, "keeps no synthetic data"),
         ({"lam": math.nan}, "lam = nan"),
         ({"lam": 0.1, "kept": 4000}, "give more real data"),
+        ({"lam": 1e-320}, "more real data than there are numbers"),
+        ({"lam": 1e9}, "leaves no real sample beside 1000 kept ones"),
     ],
 )
 def test_bad_sizes_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         loop(**settings)
+
+
+@dataclass(frozen=True)
+class Noted(Streams):
+    """Streams that note which of them were asked for."""
+
+    asked: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def __call__(self, name: str, *index: int) -> np.random.Generator:
+        self.asked.append((name, *index))
+        return super().__call__(name, *index)
+
+
+def test_every_use_in_every_round_has_a_stream_of_its_own() -> None:
+    streams = Noted(0)
+    settings = LoopSettings(iterations=2, kept=10, lam=1.0)
+    list(Loop(Gaussian, real(), reward, KChoice(2), settings, streams).rounds())
+    uses = [
+        [("fit", t), ("candidates", t), *([("curation", t), ("real", t)] if t < 2 else [])]
+        for t in range(3)
+    ]
+    assert streams.asked == [use for found in uses for use in found]
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        (lambda samples: samples[:-1, 0], "rewards of 40 candidates have shape .39,."),
+        (lambda samples: samples, "rewards of 40 candidates have shape .40, 2."),
+        (lambda samples: samples[:, 0] * math.nan, "rewards of samples of p_0 are not all numbers"),
+    ],
+)
+def test_faults_of_a_reward_stop_the_loop(broken: Any, message: str) -> None:
+    # Also in the last round, in which nobody chooses by them.
+    settings = LoopSettings(iterations=0, kept=20)
+    with pytest.raises(ValueError, match=message):
+        list(Loop(Gaussian, real(), broken, KChoice(2), settings, Streams(0)).rounds())
+
+
+def test_one_real_sample_is_enough_for_a_mixture() -> None:
+    # 7 / 10 of a sample rounded.
+    assert LoopSettings(iterations=1, kept=7, lam=10.0).real == 1
+    with pytest.raises(ValueError, match="leaves no real sample"):
+        LoopSettings(iterations=1, kept=4, lam=10.0)

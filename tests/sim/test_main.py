@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
+import sim
 from sim.__main__ import main
 from sim.experiment import field_values
 from sim.models import MODELS
 from sim.presets import EXPERIMENTS
 from sim.runs import METRICS, read_lines
+from theory.command_line import ended
 
 ROOT = Path(__file__).parents[2]
 RUN = ["run", "moons-mixed", "--generator", "gaussian", "--kept", "40", "--iterations", "2"]
@@ -94,6 +96,10 @@ def test_fields_can_be_written_in_several_ways(words: list[str], tmp_path: Path)
         ([*RUN, "--K", "many"], "K = 'many': give a whole number."),
         ([*RUN, "--lam", "0"], "Lam = 0.0 keeps no synthetic data"),
         ([*RUN, "--sweep", "K"], "is not of the form field=value,value."),
+        ([*RUN, "--sweep"], "--sweep has no value: give fields after it"),
+        ([*RUN, "--sweep", "--quiet"], "--sweep has no value: give fields after it"),
+        ([*RUN, "--out", ""], "--out names no folder of its own"),
+        ([*RUN, "--out", "."], "--out names no folder of its own"),
         ([*RUN, "--sweep", "K=2", "--processes", "0"], "--processes 0 runs nothing"),
         ([*RUN, "--processes", "2"], "--processes is for the runs of a sweep"),
         ([*RUN, "--scheduler", "tcp://x"], "--scheduler is for the runs of a sweep"),
@@ -256,3 +262,57 @@ def test_ctrl_c_during_the_imports_ends_in_one_line() -> None:
     )
     assert done.returncode == 128 + signal.SIGINT
     assert done.stderr == "Interrupted.\n"
+
+
+def test_nothing_is_imported_before_the_handler_of_ctrl_c() -> None:
+    # The interpreter imports the package before the first line of its __main__.
+    code = (
+        "import sys\nbefore = set(sys.modules)\nimport sim\n"
+        "print(*sorted({name.partition('.')[0] for name in set(sys.modules) - before}))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert set(done.stdout.split()) - set(sys.stdlib_module_names) == {"sim"}
+
+
+def test_the_package_has_the_laws_of_the_data() -> None:
+    assert {getattr(sim, name).__name__ for name in sim.__all__} == set(sim.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'ThreeMoons'"):
+        _ = sim.ThreeMoons
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [["--real", str(10**15)], ["--kept", str(10**14), "--lam", "inf"]],
+    ids=["numpy", "torch"],
+)
+def test_too_little_memory_is_told(
+    sizes: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["run", "line-pure", "--generator", "gaussian", *sizes]
+    assert main([*arguments, "--out", str(tmp_path / "run")]) == 1
+    captured = capsys.readouterr()
+    assert "too little memory" in captured.err
+    assert captured.err.count("\n") == 1
+
+
+def test_another_error_of_torch_is_not_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("shapes differ")
+
+    monkeypatch.setattr("sim.__main__.record", fail)
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        main([*RUN, "--out", str(tmp_path / "run")])
+
+
+def test_a_command_without_output_ends_as_it_should(monkeypatch: pytest.MonkeyPatch) -> None:
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    monkeypatch.setattr(sys, "stdout", None)
+    try:
+        assert ended(lambda: 3) == 3
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

@@ -132,8 +132,10 @@ def test_a_full_disk_loses_nothing(
         original(handle)
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match=rf"{name} cannot be written \(No space left") as caught:
         record(tiny, tmp_path / "full")
+    assert caught.value.errno == errno.ENOSPC
+    assert f"In {tmp_path / 'full'} --resume tries round 0 again." in str(caught.value)
     monkeypatch.undo()
     assert contents(record(tiny, tmp_path / "full", resume=True).path) == whole
 
@@ -180,7 +182,10 @@ def command(path: Path, iterations: int) -> list[str]:
     return [sys.executable, "-m", "sim", "run", "mixture-pure", *fields, "--out", str(path)]
 
 
-def test_ctrl_c_ends_in_one_line_and_loses_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_in_one_line_and_loses_nothing(
+    number: signal.Signals, tmp_path: Path
+) -> None:
     path = tmp_path / "run"
     run = subprocess.Popen(
         command(path, iterations=3000),
@@ -191,10 +196,10 @@ def test_ctrl_c_ends_in_one_line_and_loses_nothing(tmp_path: Path) -> None:
         start_new_session=True,
     )
     wait_for(lambda: rounds(path) > 3)
-    os.killpg(run.pid, signal.SIGINT)
+    os.killpg(run.pid, number)
     out, err = run.communicate(timeout=60)
     found = rounds(path)
-    assert run.returncode == 130
+    assert run.returncode == 128 + number
     assert out == ""
     assert err == (
         f"Interrupted after round {found - 1} of 3000: the rounds so far are in {path}, and "

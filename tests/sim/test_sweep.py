@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.experiment import UnknownField, with_fields
+from sim.experiment import Experiment, UnknownField, with_fields
 from sim.presets import EXPERIMENTS
 from sim.recording import record
 from sim.sweep import Ended, points, sweep
@@ -114,6 +114,20 @@ def test_a_run_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     assert bad.name == "model.rate=1e9"
     assert "training of p_0 diverged" in bad.error
     assert good == Ended("model.rate=1e-2")
+
+
+def test_no_error_of_a_run_stops_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def little(experiment: Experiment, path: Path, resume: bool) -> None:
+        if experiment.K == 2:
+            raise MemoryError("Unable to allocate\n7 TiB")
+
+    monkeypatch.setattr("sim.sweep.record", little)
+    assert list(sweep(points(BASE, ["K=2,3"]), tmp_path)) == [
+        Ended("K=2", "MemoryError: Unable to allocate 7 TiB"),
+        Ended("K=3"),
+    ]
 
 
 def test_a_sweep_goes_on_only_when_resumed(tmp_path: Path) -> None:
