@@ -25,6 +25,7 @@ NAMES = (
     "exact_and_trained",
     "gap_by_generator",
     "reward_learning",
+    "over_optimisation",
     "finite_sample_bands",
     "reward_kl_frontier",
 )

@@ -54,6 +54,13 @@ REDUCED = {
         "ids": ("lemma-2.2", "theorem-2.2", "theorem-2.4-sharp", "no-curation"),
         "runs": 60,
     },
+    "over_optimisation": {
+        "side": 41,
+        "sizes": (50, 200),
+        "repeats": 2,
+        "penalties": (8.0, 0.01, 12),
+        "best_of": (0, 2, 5),
+    },
     "reward_learning": {
         "sizes": (200, 800),
         "repeats": 3,
