@@ -15,10 +15,12 @@ import torch
 
 from sim import GaussianMixture, TwoMoons
 from sim.curation import KChoice
+from sim.generators import diffusion
 from sim.generators.diffusion import Diffusion, DiffusionSettings
 from sim.generators.gaussian_diffusion import Normal, best_noise, ddim, ddpm, distance
 from sim.generators.latents import slerp
 from sim.generators.noise_schedule import NoiseSchedule
+from sim.generators.single_precision import in_single_precision
 from sim.loop import Loop, LoopSettings
 from sim.protocols import DivergedTraining
 from sim.streams import Streams
@@ -302,6 +304,28 @@ def test_progress_ends_at_one() -> None:
     assert [done for done, _ in seen] == [50 / 60, 1.0]
     assert all(loss is not None and math.isfinite(loss) for _, loss in seen)
     assert math.isfinite(figures["loss"])
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "ddpm"])
+def test_everything_is_made_on_the_device_of_the_model(
+    sampler: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the device whose tensors have no numbers: it refuses others as an accelerator does."""
+    with pytest.raises(RuntimeError):
+        torch.ones(3, device="meta") + torch.ones(3)
+    monkeypatch.setattr(diffusion, "torch_generator", lambda stream, device: None)
+    model = Diffusion(replace(QUICK, sampler=sampler), device="meta")
+    model._network = model._new_network(2, torch.Generator())
+    model._shift = model._scale = torch.ones(2, device="meta")
+    data = in_single_precision(np.eye(2), model.device)
+    times, noisy, wanted = model._training_pairs(model._network, data, 3, None)  # type: ignore[arg-type]
+    loss = (model._network.learnt(noisy[0], times[0]) - wanted[0]).square().mean()
+    loss.backward()
+    latents = torch.ones(5000, 2, device="meta")
+    found = [loss, model._denoised(latents, torch.Generator())]
+    if sampler == "ddim":
+        found += [model.sample(5000, rng()), model.decode(torch.zeros(3, 2))]
+    assert {(one.device.type, one.dtype) for one in found} == {("meta", torch.float32)}
 
 
 def test_data_are_left_as_they_were_and_may_be_an_array() -> None:

@@ -11,7 +11,7 @@ from scipy.stats import chi2
 
 from sim import GaussianMixture, LineMixture
 from sim.curation import KChoice
-from sim.generators.exact import EmpiricalLaw, ExactSampler
+from sim.generators.exact import EmpiricalLaw, ExactSampler, cell_ends
 from sim.loop import Loop, LoopSettings
 from sim.streams import Streams
 from theory import Law, RetrainingLoop
@@ -58,6 +58,12 @@ def test_samples_are_spread_evenly_over_a_cell():
     # Kolmogorov-Smirnov against the uniform law on (1.5, 2.5), false-alarm rate 1e-4: 2.23/sqrt(n).
     ideal = 1.5 + (np.arange(10_000) + 0.5) / 10_000
     assert np.abs(samples - ideal).max() < 2.23 / 100
+
+
+def test_cells_reach_half_way_and_end_cells_as_far_outwards():
+    low, high = cell_ends(np.array([1.0, 2.0, 4.0]))
+    assert low.tolist() == [0.5, 1.5, 3.0]
+    assert high.tolist() == [1.5, 3.0, 5.0]
 
 
 def test_a_law_without_a_grid_gives_its_atoms():

@@ -10,7 +10,7 @@ import torch
 from mpmath import mp, mpf, psi
 from scipy import stats
 
-from sim.generators.exponential_family import FAMILIES, ExponentialFamily
+from sim.generators.exponential_family import FAMILIES, ExponentialFamily, _log_less_digamma
 from theory.testing import check_generator
 
 RNG = np.random.default_rng
@@ -182,6 +182,28 @@ def test_angles_evenly_spread_have_no_concentration():
     model = ExponentialFamily("von-mises")
     model.fit(torch.arange(4, dtype=torch.float64)[:, None] * math.pi / 2, RNG(0))
     assert model.theta[0, 1] == pytest.approx(0, abs=1e-15)
+
+
+@pytest.mark.parametrize("a", [1e-3, 1.0, 3.0, 19.9, 20.0, 21.0, 50.0, 1e4, 1e8])
+def test_log_less_digamma_and_its_slope(a):
+    value, slope = _log_less_digamma(a)
+    with mp.workdps(40):
+        exact = mp.log(mpf(a)) - psi(0, mpf(a)), 1 - mpf(a) * psi(1, mpf(a))
+    # Below 20 the two terms of each are up to 100 times their difference.
+    assert value == pytest.approx(float(exact[0]), rel=3e-14, abs=0)
+    assert slope == pytest.approx(float(exact[1]), rel=3e-14, abs=0)
+
+
+@pytest.mark.parametrize(("name", "theta"), [("gamma", (1e-3, 1.0)), ("beta", (1e-3, 1e-3))])
+def test_samples_stay_in_the_family_where_numbers_end(name, theta):
+    model = ExponentialFamily(name)
+    model.theta = np.array([theta])
+    samples = model.sample(500, RNG(0))
+    assert model.family.contains(samples.numpy())
+    # A quarter of them and more are beyond what numbers can tell from the edge.
+    edge = samples == samples.min()
+    assert 50 < int(edge.sum()) < 450
+    model.fit(samples, RNG(0))
 
 
 def test_every_family_is_tested():

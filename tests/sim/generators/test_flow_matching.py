@@ -13,10 +13,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.stats import kstest
 
 from sim.curation import KChoice
 from sim.datasets import GaussianMixture, TwoMoons
-from sim.generators.flow_matching import FlowMatching, FlowSettings
+from sim.generators.flow_matching import FlowMatching, FlowSettings, _along
 from sim.loop import Loop, LoopSettings
 from sim.protocols import DivergedTraining
 from sim.streams import Streams
@@ -210,6 +211,37 @@ def test_a_state_given_away_is_not_changed_by_later_fits():
     flow.fit(torch.as_tensor(draw("moons", 500, 1)), np.random.default_rng(1))
     assert torch.equal(state["parameters"], kept)
     assert not torch.equal(parameters(flow), kept)
+
+
+def test_pairs_are_seen_on_straight_paths_at_times_spread_evenly():
+    x_0 = torch.randn(6400, 2, generator=torch.Generator().manual_seed(0))
+    x_1 = x_0.exp() + 3
+    t, x_t, u = _along(x_0, x_1, 64, torch.Generator().manual_seed(1))
+    ends = (x_t + (1 - t) * u).sort(dim=0).values
+    torch.testing.assert_close(ends, x_1.sort(dim=0).values, rtol=1e-5, atol=1e-5)
+    # Every pair once, in another order than theirs.
+    starts, order = (x_t - t * u).sort(dim=0)
+    torch.testing.assert_close(starts, x_0.sort(dim=0).values, rtol=0, atol=1e-5)
+    assert abs(float(torch.corrcoef(torch.stack([order[:, 0], x_0[:, 0].argsort()]))[0, 1])) < 0.1
+    # In each batch one time in each of 64 parts, anywhere in it: false alarm 1e-4.
+    parts = 64 * t.reshape(100, 64).double().numpy()
+    np.testing.assert_array_equal(np.floor(parts), np.tile(np.arange(64), (100, 1)))
+    assert kstest((parts % 1).ravel(), "uniform").pvalue > 1e-4
+
+
+def test_the_first_fit_and_later_ones_take_their_own_numbers_of_steps():
+    # The loss is looked at once for every sixteen steps.
+    flow = FlowMatching(replace(QUICK, coupling="torchcfm", steps=48, warm_steps=32))
+    looks = []
+    for _ in range(3):
+        told = []
+        flow.fit(
+            torch.as_tensor(draw("ring", 200, 0)),
+            np.random.default_rng(0),
+            lambda done, loss, told=told: told.append(done),
+        )
+        looks.append(len(told))
+    assert looks == [3, 2, 2]
 
 
 def test_a_warm_start_is_ahead_of_a_cold_one_and_keeps_the_units():
