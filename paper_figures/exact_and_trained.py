@@ -146,7 +146,7 @@ def draw(results: Results) -> Figure:
     figure = style.new_figure(style.COLUMN, 4.1)
     panels = figure.subplots(3, len(titles), height_ratios=[1.15, 0.8, 1])
     colour, exact = style.COLOURS["blue"], style.COLOURS["black"]
-    top = 0.0
+    low, high = 0.0, 0.0
     for number, title in enumerate(titles):
         of = {
             name.partition("_")[2]: value
@@ -181,9 +181,9 @@ def draw(results: Results) -> Figure:
         masses.axhline(0, color=exact, linewidth=0.8)
         masses.set(xlim=(0, 1), xticks=[0, 0.5, 1], xlabel="region's mass $u$")
         masses.set_xticklabels(["0", "0.5", "1"])
-        top = max(top, 1.1 * np.abs(gap).max())
+        low, high = min(low, 1.1 * gap.min()), max(high, 1.1 * gap.max(), 1.1 * half.max())
     for axes in panels[2]:
-        axes.set_ylim(-top, top)
+        axes.set_ylim(low, high)
     for axes in panels[2, 1:]:
         axes.set_yticklabels([])
     panels[0, 0].set_ylabel(r"$x_2$ [length]")

@@ -9,7 +9,6 @@ modules beyond the data need torch.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,7 +24,12 @@ def __getattr__(name: str) -> Any:
     ``python -m sim`` imports this package before the first line of its own runs, which is there to
     answer Ctrl-C during the long imports: nothing is imported here at once.
     """
+    if name in ("Beta", "Gamma", "LineMixture"):
+        from sim import lines
+
+        return getattr(lines, name)
     if name in __all__:
-        lines = name in ("Beta", "Gamma", "LineMixture")
-        return getattr(import_module("sim.lines" if lines else "sim.datasets"), name)
+        from sim import datasets
+
+        return getattr(datasets, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
