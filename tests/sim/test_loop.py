@@ -111,6 +111,48 @@ def test_the_training_set_conforms() -> None:
     check_loop(training_set, K=4, lam=0.5).require()
 
 
+class Listening(Gaussian):
+    """Keeps what it was fitted to; samples are in single precision."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[torch.Tensor] = []
+
+    def fit(self, data: Any, rng: Any, progress: Any = None) -> Any:
+        self.heard.append(data)
+        return super().fit(data, rng)
+
+    def sample(self, n: int, rng: Any) -> torch.Tensor:
+        return super().sample(n, rng).float()
+
+
+def test_training_sets_are_the_kept_and_other_real_data_each_round() -> None:
+    settings = LoopSettings(iterations=3, kept=10, lam=0.5)
+    data = real(30)
+    run = Loop(Listening, data, reward, KChoice(2), settings, Streams(0))
+    rounds = list(run.rounds())
+    assert isinstance(run.generator, Listening)
+    first, *later = run.generator.heard
+    assert torch.equal(first, data)
+    chosen = []
+    for found, heard in zip(rounds, later, strict=False):
+        assert heard.dtype == torch.float32
+        assert torch.equal(heard[:10], found.candidates[found.kept])
+        (rows,) = torch.where((data.float()[None] == heard[10:, None]).all(dim=2).any(dim=0))
+        # Twenty of them, none twice.
+        assert len(rows) == len(heard) - 10 == 20
+        chosen.append(tuple(rows.tolist()))
+    assert len(set(chosen)) == 3
+
+
+def test_all_real_data_can_be_asked_for_and_no_more() -> None:
+    settings = LoopSettings(iterations=1, kept=10, lam=0.5)
+    assert settings.real == 20
+    list(Loop(Gaussian, real(20), reward, KChoice(2), settings, Streams(0)).rounds())
+    with pytest.raises(ValueError, match="asks for 20 real samples per round and there are 19"):
+        Loop(Gaussian, real(19), reward, KChoice(2), settings, Streams(0))
+
+
 def test_the_gaussian_conforms() -> None:
     data, held_out = (
         np.random.default_rng(seed).normal([1, 2], [1, 3], (5000, 2)) for seed in (1, 2)
@@ -132,6 +174,8 @@ class Broken(Gaussian):
         drawn = super().sample(n, rng)
         if self.fault == "short":
             return drawn[:-1]
+        if self.fault == "long":
+            return torch.cat([drawn, drawn[:1]])
         if self.fault == "nan":
             drawn[0, 0] = math.nan
         return drawn
@@ -142,6 +186,7 @@ class Broken(Gaussian):
     [
         ("diverges", DivergedTraining, r"training of p_1 diverged \(loss is nan\)"),
         ("short", ValueError, "gave 3999 of 4000 candidates"),
+        ("long", ValueError, "gave 4001 of 4000 candidates"),
         ("nan", DivergedTraining, "samples of p_0 are not all finite"),
     ],
 )

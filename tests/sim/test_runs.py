@@ -213,7 +213,7 @@ def test_streams_depend_on_root_name_and_index_only() -> None:
     values = {
         (root, name, index): Streams(root)(name, index).random()
         for root in (3, 4)
-        for name in ("fit", "candidates")
+        for name in ("fit", "fat", "candidates")
         for index in (0, 1)
     }
     assert len(set(values.values())) == len(values)
