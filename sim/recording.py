@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import io
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -36,6 +37,10 @@ from sim.experiment import Experiment
 from sim.loop import Loop, Round
 from sim.protocols import DivergedTraining, Generator, Progress, silent
 from sim.runs import SECONDS, RunFolder, write
+
+# The number of threads, and the state of random numbers that torchcfm draws from, are those of the
+# whole process: of two runs in threads of one, as on a Dask worker with several, one waits.
+_ONE_RUN = threading.Lock()
 
 
 class AlreadyBegun(ValueError):
@@ -104,7 +109,7 @@ def record(
     loop.make = _timed(loop.make, seconds)
     loop.generator = loop.make()
     folder = RunFolder(path, experiment.as_json())
-    with folder.alone(), _one_thread():
+    with _ONE_RUN, folder.alone(), _one_thread():
         found = folder.metrics()
         if found and not resume:
             raise AlreadyBegun(

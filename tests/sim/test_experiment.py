@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -267,6 +270,21 @@ def test_a_state_of_other_code_is_refused(tmp_path: Path) -> None:
     folder.checkpoint({"t": 0, "generator": {"centre": 0.0}, "fit": {}})
     with pytest.raises(ValueError, match=r"checkpoint\.pt is not of this version of the program"):
         record(SMALL, tmp_path, resume=True)
+
+
+def test_runs_in_threads_of_one_process_do_not_disturb_each_other(tmp_path: Path) -> None:
+    # With the coupling that draws from random numbers of the whole process.
+    texts = {"kept": "40", "real": "80", "iterations": "1", "model.width": "8"}
+    steps = {"model.steps": "60", "model.warm_steps": "60", "model.coupling": "torchcfm"}
+    runs = [with_fields(QUICK, {**texts, **steps, "seed": str(seed)}) for seed in range(3)]
+
+    def run(where: str) -> list[Callable[[], RunFolder]]:
+        return [partial(record, one, tmp_path / where / str(one.seed)) for one in runs]
+
+    alone = [call().metrics() for call in run("alone")]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(lambda call: call().metrics(), run("together")))
+    assert together == alone
 
 
 def test_a_run_uses_one_thread_and_gives_the_others_back(tmp_path: Path) -> None:
