@@ -10,8 +10,8 @@ says.
 Three forms are learnt: linear in the clipped distances to the means, which contains the true
 reward; linear in Gaussian bumps on a grid with a ridge, flat where nothing was compared; and a
 network, which goes on as a straight line there. Samples of the data never compare points beyond
-them, so more answers do not mend the network's slope outwards: its best true reward stops rising. The
-single run loses more than such runs do on average, which is beside it.
+them, so more answers do not mend the network's slope outwards: its best true reward stops rising.
+The single run loses more than such runs do on average, which is beside it.
 """
 
 from __future__ import annotations
