@@ -126,7 +126,8 @@ def sweep(
     processes
         Worker processes on this machine.
     scheduler
-        Address of a Dask scheduler whose workers are used in their place.
+        Address of a Dask scheduler whose workers are used in their place. A worker does one run
+        at a time, however many threads it has.
 
     Raises
     ------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,25 @@ def test_what_is_no_checkpoint_is_refused(state: Any, tmp_path: Path) -> None:
         torch.save(state, tmp_path / "checkpoint.pt")
     with pytest.raises(ValueError, match="is not a checkpoint of this program"):
         folder.load()
+
+
+@dataclass
+class Harm:
+    """Makes a folder when it is unpickled."""
+
+    path: str
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (self.path,)
+
+
+def test_a_checkpoint_with_code_in_it_is_refused_and_not_run(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, CONFIG)
+    made = tmp_path / "made"
+    torch.save({"t": 0, "config": CONFIG, "harm": Harm(str(made))}, tmp_path / "checkpoint.pt")
+    with pytest.raises(ValueError, match="is not a checkpoint of this program"):
+        folder.load()
+    assert not made.exists()
 
 
 def test_a_checkpoint_that_cannot_be_read_is_not_called_a_wrong_one(tmp_path: Path) -> None:
