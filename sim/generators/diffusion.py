@@ -197,12 +197,14 @@ class Diffusion:
         return self._denoised(latents, None)
 
     def state(self) -> Any:
-        """Weights and scale, on the CPU; without weights before the first fit."""
+        """Weights, scale and their chain, on the CPU; without weights before the first fit."""
         weights = {} if self._network is None else self._network.state_dict()
         return {
             "weights": {name: value.detach().cpu().clone() for name, value in weights.items()},
             "shift": self._shift.cpu().clone(),
             "scale": self._scale.cpu().clone(),
+            "schedule": self.settings.schedule,
+            "times": self.settings.times,
         }
 
     def load(self, state: Any) -> None:
@@ -211,8 +213,16 @@ class Diffusion:
         Raises
         ------
         ValueError
-            When the state is of a network of another size.
+            When the state is of a network of another size, or for another chain.
         """
+        chosen = self.settings
+        # A network of the same size would take the weights and sample from another law.
+        if (state["schedule"], state["times"]) != (chosen.schedule, chosen.times):
+            raise ValueError(
+                f"the state is of a {state['schedule']} chain of {state['times']} times and the "
+                f"settings say {chosen.schedule} and {chosen.times}: load it with the settings "
+                "that it was made with."
+            )
         network = None
         if state["weights"]:
             # Its first weights are replaced: drawn from a generator of their own all the same, so

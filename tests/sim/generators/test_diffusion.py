@@ -297,6 +297,13 @@ def test_the_loop_runs_with_it() -> None:
     assert rounds[2].rewards.mean() > rounds[0].rewards.mean()
 
 
+@pytest.mark.parametrize("sampler", ["ddim", "ddpm"])
+def test_no_samples_are_an_empty_table(sampler: Any) -> None:
+    model = Diffusion(replace(QUICK, sampler=sampler))
+    model.fit(draws("moons", 100, 0), rng())
+    assert model.sample(0, rng()).shape == (0, 2)
+
+
 def test_progress_ends_at_one() -> None:
     seen: list[tuple[float, float | None]] = []
     model = Diffusion(QUICK)
@@ -378,7 +385,18 @@ def fitted() -> Diffusion:
         (lambda: fitted().fit(torch.zeros(4, 3), rng()), "3 coordinates and the model 2"),
         (lambda: fitted().decode(torch.zeros(4, 3)), "give"),
         (lambda: of("moons", sampler="ddpm").decode(torch.zeros(1, 2)), "only sampler='ddim'"),
-        (lambda: Diffusion().load(fitted().state()), "width 64 and depth 3"),
+        (
+            lambda: Diffusion(replace(QUICK, width=64)).load(fitted().state()),
+            "width 64 and depth 3",
+        ),
+        (
+            lambda: Diffusion(replace(QUICK, times=99)).load(fitted().state()),
+            "a cosine chain of 100 times and the settings say cosine and 99",
+        ),
+        (
+            lambda: Diffusion(replace(QUICK, schedule="linear")).load(fitted().state()),
+            "the settings say linear and 100",
+        ),
         (lambda: slerp(torch.zeros(2), torch.ones(2), torch.zeros(1)), "no direction"),
         (lambda: slerp(torch.ones(2), -torch.ones(2), torch.zeros(1)), "opposite"),
     ],

@@ -51,7 +51,7 @@ def test_samples_have_the_covariance() -> None:
         (np.array([[0.0], [math.nan], [1.0]]), "not finite, or beyond"),
         (np.array([[0.0], [1e200], [1.0]]), "not finite, or beyond"),
         (np.ones((5, 2)), "5 data lie in a flat of fewer than 2 dimensions"),
-        (np.full((10, 1), 0.1), "flat of fewer than 1"),
+        (np.full((1000, 1), 0.1), "flat of fewer than 1"),
         (draws(9, 0)[:, [0, 0]], "flat of fewer than 2"),
         (draws(2, 0), "flat of fewer than 2"),
     ],
