@@ -89,17 +89,20 @@ def test_standard_errors_cover_the_rewards() -> None:
     assert share == pytest.approx(0.95, abs=3 * math.sqrt(0.95 * 0.05 / 150))
 
 
-@pytest.mark.parametrize("ridge", [0.0, 0.05])
-def test_newton_finds_what_a_general_optimiser_with_autograd_finds(ridge: float) -> None:
+@pytest.mark.parametrize(("ridge", "unit"), [(0.0, 1.0), (0.05, 1.0), (0.05, 20.0)])
+def test_newton_finds_what_a_general_optimiser_with_autograd_finds(
+    ridge: float, unit: float
+) -> None:
     rng = np.random.default_rng(2)
     groups = torch.as_tensor(rng.normal(size=(300, 3, 4)))
     weights = torch.as_tensor([1.0, -0.5, 0.0, 2.0], dtype=torch.float64)
     asked = compare(groups.flatten(0, 1), lambda x: x @ weights, KChoice(3), rng)
-    model = LinearReward(line, ridge)
+    units = torch.tensor([1.0, unit, 1.0, 1 / unit], dtype=torch.float64)
+    model = LinearReward(lambda x: x * units, ridge)
     figures = model.fit(asked)
 
     def loss(theta: torch.Tensor) -> torch.Tensor:
-        rewards = asked.groups @ theta
+        rewards = (asked.groups * units) @ theta
         return negative_log_likelihood(rewards, asked.chosen) + ridge / 2 * theta @ theta
 
     def value_and_gradient(point: np.ndarray) -> tuple[float, np.ndarray]:

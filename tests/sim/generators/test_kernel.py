@@ -143,7 +143,7 @@ def test_bad_input_is_refused():
     # The mean of a thousand times 0.1 is not 0.1, nor is their standard deviation 0.
     for constant in (1.0, 0.1):
         with pytest.raises(ValueError, match="constant"):
-            fitted(np.full((1000, 2), constant))
+            fitted(np.full((1000, 1), constant))
     with pytest.raises(ValueError, match="d >= 1"):
         fitted(np.zeros((3, 0)), 0.3)
     for number in (math.nan, math.inf, 1e200):
