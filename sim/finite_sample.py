@@ -284,8 +284,8 @@ class SampledLoop:
                 if s < t:
                     dead = np.exp(-means[s] * (1 - dead))
                 absent = absent * (dead if s == 0 else 1 - chosen * (1 - dead))
-            # Rounding may leave a little more than the whole of a law.
-            there = min(1.0, float(mass @ (1 - absent)))
+            there = float(mass @ (1 - absent))
+            # The whole of a law may be a little more than 1 by rounding.
             out[t] = math.exp(self.data * math.log1p(-there)) if there < 1 else 0.0
         return out
 
