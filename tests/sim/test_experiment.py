@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -220,6 +222,28 @@ def test_who_watches_sees_rounds_losses_and_rewards(tmp_path: Path) -> None:
     rewards = [line["reward"] for line in folder.metrics()]
     assert all(status.reward == (rewards[status.t - 1] if status.t else None) for status in seen)
     assert any(status.loss is not None and status.t == 1 for status in seen)
+
+
+def test_seconds_are_those_of_the_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A clock that moves by one whenever it is read.
+    clock = SimpleNamespace(perf_counter=itertools.count().__next__)
+    monkeypatch.setattr("sim.recording.time", clock)
+    for line in record(SMALL, tmp_path).lines(SECONDS):
+        assert (line["fit"], line["sample"], line["all"]) == (1, 1, 5)
+
+
+def test_who_watches_a_resumed_run_sees_where_it_is(tmp_path: Path) -> None:
+    def stop(status: Status) -> None:
+        if status.t == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        record(SMALL, tmp_path, watch=stop)
+    seen: list[Status] = []
+    folder = record(SMALL, tmp_path, resume=True, watch=seen.append)
+    # Round 1 was found, and its generator is in the checkpoint: it is found again.
+    assert (seen[0].t, seen[0].done) == (1, 0.0)
+    assert seen[0].reward == folder.metrics()[0]["reward"]
 
 
 def test_a_run_is_not_begun_twice_unless_resumed(tmp_path: Path) -> None:
