@@ -25,6 +25,7 @@ from sim.presets import EXPERIMENTS
 from sim.protocols import DivergedTraining
 from sim.recording import AlreadyBegun, Status, measured, record
 from sim.runs import SECONDS, RunFolder, read_lines
+from sim.streams import Streams
 
 QUICK = EXPERIMENTS["mixture-pure"].quick
 SMALL = with_fields(
@@ -321,3 +322,13 @@ def test_a_run_uses_one_thread_and_gives_the_others_back(tmp_path: Path) -> None
     finally:
         torch.set_num_threads(before)
     assert set(seen) == {1}
+
+
+def test_the_real_data_share_no_stream_with_the_rounds() -> None:
+    streams = Streams(SMALL.seed)
+    data = SMALL.real_data()
+    assert (data == SMALL.real_data()).all()
+    for name in ("fit", "candidates", "curation", "real"):
+        for t in range(2):
+            assert (data != SMALL.data.sample(SMALL.real, streams(name, t))).any()
+    assert (data != replace(SMALL, seed=1).real_data()).any()
