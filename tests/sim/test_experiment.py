@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 
+from sim.curation import KChoice
 from sim.datasets import GaussianMixture, TwoMoons
 from sim.experiment import Experiment, UnknownField, field_values, with_fields
 from sim.loop import Round
@@ -26,6 +27,7 @@ from sim.protocols import DivergedTraining
 from sim.recording import AlreadyBegun, Status, measured, record
 from sim.runs import SECONDS, RunFolder, read_lines
 from sim.streams import Streams
+from theory.choice import BestOf
 
 QUICK = EXPERIMENTS["mixture-pure"].quick
 SMALL = with_fields(
@@ -135,6 +137,13 @@ def test_the_paper_preset_is_what_was_published() -> None:
             assert paper.model.coupling == "torchcfm"
             assert (paper.model.method, paper.model.ode_steps) == ("euler", 250)
     assert EXPERIMENTS["moons-pure"].paper.data == TwoMoons(noise=0.1)
+    # All times of the chain, and a tenth of them.
+    assert MODELS["ddpm"].paper.visited == MODELS["ddpm"].paper.times
+    assert 10 * MODELS["ddim"].paper.visited == MODELS["ddim"].paper.times
+
+
+def test_the_choice_model_named_is_the_one_that_chooses() -> None:
+    assert replace(SMALL, choice="best-of-K", K=3).curator() == KChoice(3, BestOf())
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

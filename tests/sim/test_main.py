@@ -316,3 +316,27 @@ def test_a_command_without_output_ends_as_it_should(monkeypatch: pytest.MonkeyPa
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+def test_a_reader_that_goes_away_is_no_file_that_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object, **__: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("sim.__main__.record", gone)
+    with pytest.raises(BrokenPipeError):
+        main([*RUN, "--out", str(tmp_path / "run")])
+
+
+def test_an_interruption_before_the_first_round_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sim.__main__.record", interrupted)
+    with pytest.raises(
+        KeyboardInterrupt, match="before the first round was found: nothing is lost"
+    ):
+        main([*RUN, "--out", str(tmp_path / "run")])

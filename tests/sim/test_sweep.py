@@ -130,6 +130,15 @@ def test_no_error_of_a_run_stops_the_others(
     ]
 
 
+def test_workers_are_told_the_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # They may be in another folder.
+    paths = []
+    monkeypatch.setattr("sim.sweep.record", lambda _, path, resume: paths.append(path))
+    monkeypatch.chdir(tmp_path)
+    list(sweep(points(BASE, ["K=2"]), Path("out")))
+    assert paths == [tmp_path / "out" / "K=2"]
+
+
 def test_a_sweep_goes_on_only_when_resumed(tmp_path: Path) -> None:
     grid = points(BASE, GRID)
     list(sweep(grid[:2], tmp_path))
