@@ -341,3 +341,24 @@ def test_the_real_data_share_no_stream_with_the_rounds() -> None:
         for t in range(2):
             assert (data != SMALL.data.sample(SMALL.real, streams(name, t))).any()
     assert (data != replace(SMALL, seed=1).real_data()).any()
+
+
+def test_the_settings_of_a_generator_reach_it(tmp_path: Path) -> None:
+    line = {"kept": "40", "real": "80", "iterations": "1"}
+    quick = EXPERIMENTS["line-pure"].quick
+    changed = {
+        "kernel": {"model.bandwidth": "3"},
+        # The loop that it is exact for.
+        "exact": {"lam": "0.5"},
+    }
+    for name, texts in changed.items():
+        runs = [{**line, "generator": name}, {**line, "generator": name, **texts}]
+        rewards = [
+            record(with_fields(quick, run), tmp_path / f"{name}{k}").metrics()[1]["reward"]
+            for k, run in enumerate(runs)
+        ]
+        assert rewards[0] != rewards[1]
+    gamma = {**line, "generator": "exponential-family", "model.family": "gamma"}
+    # The data are not all positive.
+    with pytest.raises(ValueError, match="gamma"):
+        record(with_fields(quick, gamma), tmp_path / "gamma")

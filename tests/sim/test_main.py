@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import sim
-from sim.__main__ import main
+from sim.__main__ import _fields_apart, main
 from sim.experiment import field_values
 from sim.models import MODELS
 from sim.presets import EXPERIMENTS
@@ -75,6 +75,7 @@ def test_a_run_prints_its_rounds_and_where_they_are(
         ["--K", "3", "--centre", "-1", "0.5"],
         ["--K=3", "--centre=-1 0.5"],
         ["--centre", "-1", "0.5", "--K", "3"],
+        ["--gamma", "10", "--centre", "-1", ".5", "--K", "3"],
     ],
 )
 def test_fields_can_be_written_in_several_ways(words: list[str], tmp_path: Path) -> None:
@@ -340,3 +341,8 @@ def test_an_interruption_before_the_first_round_is_told(
         KeyboardInterrupt, match="before the first round was found: nothing is lost"
     ):
         main([*RUN, "--out", str(tmp_path / "run")])
+
+
+def test_a_field_takes_all_numbers_after_it_whatever_their_sign() -> None:
+    own, texts = _fields_apart(["run", "x", "--centre", "0.5", "-1", "-inf", "--K", "3", "y"])
+    assert (own, texts) == (["run", "x", "y"], {"centre": "0.5 -1 -inf", "K": "3"})
