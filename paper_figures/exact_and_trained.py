@@ -182,13 +182,14 @@ def draw(results: Results) -> Figure:
         masses.set(xlim=(0, 1), xticks=[0, 0.5, 1], xlabel="region's mass $u$")
         masses.set_xticklabels(["0", "0.5", "1"])
         low, high = min(low, 1.1 * gap.min()), max(high, 1.1 * gap.max(), 1.1 * half.max())
-    for axes in panels[2]:
-        axes.set_ylim(low, high)
+    for axes in panels[0]:
+        axes.set_ylabel(r"$x_2$ [length]")
+    for axes in panels[1]:
+        axes.set_ylabel("density [1/length]")
+    panels[2, 0].set(ylim=(low, high), ylabel="samples' share\nin it, less $u$")
     for axes in panels[2, 1:]:
-        axes.set_yticklabels([])
-    panels[0, 0].set_ylabel(r"$x_2$ [length]")
-    panels[1, 0].set_ylabel("density [1/length]")
-    panels[2, 0].set_ylabel("samples' share\nin it, less $u$")
+        axes.sharey(panels[2, 0])
+        axes.tick_params(labelleft=False)
     shares = ", ".join(f"{100 * mass:g}" for mass in regions)
     seeds = len(results["0_calibration"])
     lines = [

@@ -133,7 +133,6 @@ def draw(
                     transform=axes.transAxes,
                     ha="right",
                     va="top",
-                    fontsize=6,
                 )
             axes.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
             axes.set_xticks(xticks)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import math
 from functools import partial
@@ -25,99 +24,13 @@ from paper_figures import (
     style,
 )
 from paper_figures.registry import FIGURES
-from sim.three_stages import Settings
 from theory.divergences import paper_kl_bound
 from theory.evidence import choice_proofs
 from theory.evidence.choice_table import table
 
-REDUCED = {
-    "reward_and_limit": {"side": 90},
-    "exact_iterates_mixture": {"side": 60},
-    "exact_iterates_moons": {"side": 60},
-    "digits_bias": {"rounds": 40},
-    "stability_bound": {
-        "fractions": (0.5, 1.0),
-        "ranges": (1.0, 64.0),
-        "atoms": 200,
-        "rounds": 25,
-        "curve": 12,
-    },
-    "condensate_phase": {
-        "side": 15,
-        "cells": 800,
-        "checked_sharpness": (1.0, 4.0),
-        "checked_lam": (0.05, 0.5, 5.0),
-        "checked_cells": 6000,
-        "checked_rounds": 1000,
-    },
-    "choice_models": {
-        "ids": ("lemma-2.2", "theorem-2.2", "theorem-2.4-sharp", "no-curation"),
-        "runs": 60,
-    },
-    "over_optimisation": {
-        "side": 41,
-        "sizes": (50, 200),
-        "repeats": 2,
-        "penalties": (8.0, 0.01, 12),
-        "best_of": (0, 2, 5),
-    },
-    "reward_learning": {
-        "sizes": (200, 800),
-        "repeats": 3,
-        "other_sizes": (200, 800),
-        "other_repeats": 2,
-        "many": 10_000,
-        "steep_size": 1600,
-        "steep_repeats": 3,
-        "shown": 10_000,
-    },
-    "finite_sample_bands": {
-        "kept": (50, 200, 400),
-        "seeds": (20, 15, 12),
-        "rounds": 8,
-        "side": 100,
-        "levels": 40,
-    },
-    "reward_kl_frontier": {
-        "trained": Settings(
-            pretraining=400, fresh=200, comparisons=50, kept=400, measured=400, generator="gaussian"
-        ),
-        "seeds": 2,
-        "curve": 40,
-    },
-}
 
-
-@pytest.fixture(scope="module")
-def computed():
-    """Results of a figure at reduced size, computed once for all tests here."""
-    memory = {}
-
-    def results(name):
-        if name not in memory:
-            figure = FIGURES[name]
-            memory[name] = figure.compute(dataclasses.replace(figure.parameters, **REDUCED[name]))
-        return memory[name]
-
-    return results
-
-
-@pytest.fixture(scope="module")
-def drawn(computed):
-    """A figure drawn from its reduced results, once for all tests here."""
-    memory = {}
-
-    def draw(name):
-        if name not in memory:
-            with style.rc():
-                memory[name] = FIGURES[name].draw(computed(name))
-        return memory[name]
-
-    return draw
-
-
-def test_every_figure_is_tested():
-    assert set(REDUCED) == set(FIGURES)
+def test_every_figure_is_tested(reduced):
+    assert set(reduced) == set(FIGURES)
 
 
 def test_the_limit_is_the_start_restricted_to_the_plateau(computed):

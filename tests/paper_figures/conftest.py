@@ -1,0 +1,137 @@
+"""Every figure at reduced size, computed and drawn once for all tests."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from paper_figures import style, trained
+from paper_figures.exact_and_trained import Case
+from paper_figures.gap_by_generator import Source
+from paper_figures.registry import FIGURES
+from paper_figures.trained_iterates import Parameters as Iterates
+from sim.comparison import EMPIRICAL, EXACT
+from sim.three_stages import Settings
+
+# Fields of short runs with few samples, and of a flow that is not trained to the end.
+SMALL = (("kept", "300"), ("real", "600"), ("iterations", "2"))
+SHORT = (("model.steps", "150"), ("model.warm_steps", "50"), ("model.ode_steps", "20"))
+
+REDUCED = {
+    "reward_and_limit": {"side": 90},
+    "exact_iterates_mixture": {"side": 60},
+    "exact_iterates_moons": {"side": 60},
+    "digits_bias": {"rounds": 40},
+    "stability_bound": {
+        "fractions": (0.5, 1.0),
+        "ranges": (1.0, 64.0),
+        "atoms": 200,
+        "rounds": 25,
+        "curve": 12,
+    },
+    "condensate_phase": {
+        "side": 15,
+        "cells": 800,
+        "checked_sharpness": (1.0, 4.0),
+        "checked_lam": (0.05, 0.5, 5.0),
+        "checked_cells": 6000,
+        "checked_rounds": 1000,
+    },
+    "choice_models": {
+        "ids": ("lemma-2.2", "theorem-2.2", "theorem-2.4-sharp", "no-curation"),
+        "runs": 60,
+    },
+    "over_optimisation": {
+        "side": 41,
+        "sizes": (50, 200),
+        "repeats": 2,
+        "penalties": (8.0, 0.01, 12),
+        "best_of": (0, 2, 5),
+    },
+    "reward_learning": {
+        "sizes": (200, 800),
+        "repeats": 3,
+        "other_sizes": (200, 800),
+        "other_repeats": 2,
+        "many": 10_000,
+        "steep_size": 1600,
+        "steep_repeats": 3,
+        "shown": 10_000,
+    },
+    "finite_sample_bands": {
+        "kept": (50, 200, 400),
+        "seeds": (20, 15, 12),
+        "rounds": 8,
+        "side": 100,
+        "levels": 40,
+    },
+    "reward_kl_frontier": {
+        "trained": Settings(
+            pretraining=400, fresh=200, comparisons=50, kept=400, measured=400, generator="gaussian"
+        ),
+        "seeds": 2,
+        "curve": 40,
+    },
+    "trained_mixture": {"seeds": (0, 1), "shown": (0, 2), "fields": (*SMALL, *SHORT)},
+    "trained_moons": {"seeds": (0, 1), "shown": (0, 2), "fields": (*SMALL, *SHORT)},
+    "exact_and_trained": {
+        "cases": (
+            Case(Iterates("mixture", (0, 1), (0, 2), (*SMALL, *SHORT)), "pure", 2, "mixture"),
+            Case(Iterates("moons", (0, 1), (0, 2), (*SMALL, *SHORT)), "mixed", 2, "moons"),
+        ),
+        "points": 19,
+    },
+    "gap_by_generator": {
+        "seeds": (0, 1, 2),
+        "fields": (("kept", "1000"), ("real", "2000"), ("iterations", "2")),
+        "sources": (
+            Source(EXACT, "exact"),
+            Source(EMPIRICAL, "empirical"),
+            Source("one Gaussian", "gaussian"),
+            Source("kernel", "kernel"),
+        ),
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def reduced():
+    """Parameters that differ from a figure's own, by its name."""
+    return REDUCED
+
+
+@pytest.fixture(scope="session")
+def computed(tmp_path_factory):
+    """Results of a figure at reduced size."""
+    memory = {}
+    runs = tmp_path_factory.mktemp("runs")
+
+    def results(name):
+        if name not in memory:
+            figure = FIGURES[name]
+            parameters = dataclasses.replace(figure.parameters, **REDUCED[name])
+            folders = ()
+            if figure.experiments is not None:
+                wanted = figure.experiments(parameters)
+                for done in trained.run(trained.missing(wanted, runs), runs, 1):
+                    assert not done.error
+                folders = ({key: trained.folder(each, runs) for key, each in wanted.items()},)
+            memory[name] = figure.compute(parameters, *folders)
+        return memory[name]
+
+    return results
+
+
+@pytest.fixture(scope="session")
+def drawn(computed):
+    """A figure drawn from its reduced results."""
+    memory = {}
+
+    def draw(name):
+        if name not in memory:
+            with style.rc():
+                memory[name] = FIGURES[name].draw(computed(name))
+        return memory[name]
+
+    return draw
