@@ -9,8 +9,10 @@ command cannot be understood, 130 when interrupted.
 from __future__ import annotations
 
 import sys
+import time
 import traceback
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -20,17 +22,15 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
-    ProgressColumn,
-    SpinnerColumn,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
 
-from paper_figures.figure import PaperFigure, produce, runs_needed
+from paper_figures.figure import PaperFigure, compute, produce, runs_needed
 from paper_figures.registry import FIGURES, MISSING
 from theory.command_line import ended, nearest
+from theory.workers import unordered
 
 LIST = "list"
 
@@ -59,7 +59,7 @@ def make(
     runs
         Folder for the runs of trained generators.
     processes
-        Runs at a time.
+        Runs and computations at a time.
     quiet
         Show no progress.
     """
@@ -75,61 +75,105 @@ def make(
         print(f"--processes {processes} runs nothing: give at least 1.", file=sys.stderr)
         return 2
     wanted = [FIGURES[name] for name in dict.fromkeys(names or FIGURES)]
-    failed = _run(wanted, results, runs, processes, console)
-    unmade = []
-    with _bar(console, SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()) as p:
+    with _bar(console) as progress:
+        lacking = _run(wanted, results, runs, processes, progress)
+        failed = _compute(wanted, results, runs, processes, lacking, progress)
         for figure in wanted:
-            task = p.add_task(figure.name)
+            if figure.name in failed:
+                continue
             try:
                 done = produce(figure, results, runs, out)
             except Exception:  # one broken figure must not hide the state of the others
-                # That a run is missing is no news where it has been said why.
-                if not failed:
-                    traceback.print_exc()
-                unmade.append(figure.name)
+                traceback.print_exc()
+                failed.append(figure.name)
             else:
-                work = ("computed, " if done.computed else "") + ("drawn" if done.drawn else "kept")
-                console.print(f"{figure.name}: {work} ({done.seconds:.1f} s)", highlight=False)
-            p.remove_task(task)
+                told = "drawn" if done.drawn else "kept"
+                console.print(f"{figure.name}: {told} ({done.seconds:.1f} s)", highlight=False)
     for name, library in MISSING.items() if not names else ():
         print(f"Left out: {name}, which needs {library}.", file=sys.stderr)
-    if unmade:
-        print(f"Not made: {', '.join(unmade)}.", file=sys.stderr)
+    if failed:
+        print(f"Not made: {', '.join(failed)}.", file=sys.stderr)
         return 1
     print(f"Figures are in {out.resolve()}")
     return 0
 
 
 def _run(
-    figures: Sequence[PaperFigure], results: Path, runs: Path, processes: int, console: Console
-) -> bool:
-    """Make the runs that are missing; whether one of them failed."""
-    needed = [runs_needed(figure, results) for figure in figures]
-    if not any(needed):
-        return False
+    figures: Sequence[PaperFigure], results: Path, runs: Path, processes: int, progress: Progress
+) -> set[str]:
+    """Make the runs that are missing; the names of figures whose runs failed."""
+    needed = {figure.name: runs_needed(figure, results) for figure in figures}
+    if not any(needed.values()):
+        return set()
     from paper_figures import trained
 
-    missing = {
-        name: experiment
-        for experiments in needed
-        for name, experiment in trained.missing(experiments, runs).items()
-    }
-    failed = False
-    columns = TextColumn("{task.completed} of {task.total}"), TimeRemainingColumn()
-    with _bar(console, TextColumn("runs"), BarColumn(), *columns, TextColumn("left")) as progress:
-        task = progress.add_task("runs", total=len(missing))
-        for done in trained.run(missing, runs, processes):
-            progress.advance(task)
-            if done.error:
-                failed = True
-                print(f"{done.name}: {done.error}", file=sys.stderr)
-            else:
-                console.print(f"{done.name}: run", highlight=False)
+    missing = {name: trained.missing(needed[name], runs) for name in needed}
+    points = {name: each for found in missing.values() for name, each in found.items()}
+    failed = set()
+    task = progress.add_task("runs", total=len(points))
+    for done in trained.run(points, runs, processes):
+        progress.advance(task)
+        if done.error:
+            failed.add(done.name)
+            print(f"{done.name}: {done.error}", file=sys.stderr)
+        else:
+            progress.console.print(f"{done.name}: run", highlight=False)
+    return {name for name, found in missing.items() if failed & found.keys()}
+
+
+def _compute(
+    figures: Sequence[PaperFigure],
+    results: Path,
+    runs: Path,
+    processes: int,
+    lacking: set[str],
+    progress: Progress,
+) -> list[str]:
+    """Compute what is not saved, several at a time; the names of figures without results."""
+    ready = [figure for figure in figures if figure.name not in lacking]
+    failed = sorted(lacking)
+    task = progress.add_task("figures", total=len(ready))
+    calls = [joblib.delayed(_computed)(figure, results, runs) for figure in ready]
+    alone = processes == 1 or len(ready) == 1
+    for done in (
+        (function(*given) for function, given, _ in calls) if alone else unordered(calls, processes)
+    ):
+        progress.advance(task)
+        if done.error:
+            failed.append(done.name)
+            print(done.error, file=sys.stderr, end="")
+        elif done.computed:
+            seconds = f"{done.seconds:.1f} s"
+            progress.console.print(f"{done.name}: computed ({seconds})", highlight=False)
     return failed
 
 
-def _bar(console: Console, *columns: ProgressColumn) -> Progress:
-    return Progress(*columns, console=console, transient=True)
+@dataclass(frozen=True)
+class _Computed:
+    name: str
+    computed: bool
+    seconds: float
+    error: str = ""
+
+
+def _computed(figure: PaperFigure, results: Path, runs: Path) -> _Computed:
+    start = time.perf_counter()
+    try:
+        done = compute(figure, results, runs)
+    except Exception:  # one broken figure must not hide the state of the others
+        return _Computed(figure.name, False, 0.0, traceback.format_exc())
+    return _Computed(figure.name, done, time.perf_counter() - start)
+
+
+def _bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed} of {task.total}"),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        console=console,
+        transient=True,
+    )
 
 
 def _why_not(name: str) -> str:

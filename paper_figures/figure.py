@@ -20,12 +20,19 @@ import matplotlib.figure
 from threadpoolctl import threadpool_limits
 
 from paper_figures import style
-from paper_figures.results import Results, load, results_key, save_results, write_atomically
+from paper_figures.results import (
+    Results,
+    load,
+    read_results,
+    results_key,
+    save_results,
+    write_atomically,
+)
 
 if TYPE_CHECKING:  # it needs torch, which figures without trained generators do without
     from sim.experiment import Experiment
 
-__all__ = ["PaperFigure", "Produced", "produce", "runs_needed"]
+__all__ = ["PaperFigure", "Produced", "compute", "produce", "runs_needed"]
 
 
 @dataclass(frozen=True)
@@ -79,30 +86,45 @@ def runs_needed(figure: PaperFigure, results_folder: Path) -> Mapping[str, Exper
     return figure.experiments(figure.parameters) if saved is None else {}
 
 
-def produce(figure: PaperFigure, results_folder: Path, runs: Path, out: Path) -> Produced:
-    """Compute a figure's results unless saved ones can be trusted; draw it unless it is drawn.
-
-    A figure counts as drawn when its files are, byte for byte, those that were written from the
-    same results by the same drawing code, style and version of matplotlib.
+def compute(figure: PaperFigure, results_folder: Path, runs: Path) -> bool:
+    """Compute and save a figure's results unless saved ones can be trusted; whether it was needed.
 
     Parameters
     ----------
     figure
-        What to make; the runs that it needs must be complete.
-    results_folder, runs, out
-        Folders of the saved results, of the runs and of the figures.
+        What to compute; the runs that it needs must be complete.
+    results_folder, runs
+        Folders of the saved results and of the runs.
     """
-    start = time.perf_counter()
     key = results_key(figure.file, figure.parameters)
     path = results_folder / f"{figure.name}.npz"
-    results = load(path, key)
-    computed = results is None
-    if results is None:
-        # One thread of linear algebra: the last bits do not depend on the number of cores, and the
-        # matrices are too small to gain from more.
-        with threadpool_limits(limits=1):
-            results = _compute(figure, runs)
-        save_results(path, key, results)
+    if load(path, key) is not None:
+        return False
+    # One thread of linear algebra: the last bits do not depend on the number of cores, and the
+    # matrices are too small to gain from more.
+    with threadpool_limits(limits=1):
+        if figure.experiments is None:
+            results = figure.compute(figure.parameters)
+        else:
+            from paper_figures import trained
+
+            experiments = figure.experiments(figure.parameters)
+            folders = {name: trained.folder(each, runs) for name, each in experiments.items()}
+            results = figure.compute(figure.parameters, folders)
+    save_results(path, key, results)
+    return True
+
+
+def produce(figure: PaperFigure, results_folder: Path, runs: Path, out: Path) -> Produced:
+    """Bring a figure up to date: its results (:func:`compute`), and its files from these.
+
+    A figure counts as drawn when its files are, byte for byte, those that were written from the
+    same results by the same drawing code, style and version of matplotlib.
+    """
+    start = time.perf_counter()
+    computed = compute(figure, results_folder, runs)
+    path = results_folder / f"{figure.name}.npz"
+    results, key = read_results(path)
     stamp = results_folder / f"{figure.name}.drawn.json"
     drawing = _drawing_key(key, path)
     paths = [out / f"{figure.name}.{suffix}" for suffix in style.FORMATS]
@@ -113,16 +135,6 @@ def produce(figure: PaperFigure, results_folder: Path, runs: Path, out: Path) ->
         record = {"drawing": drawing, "files": {str(file.resolve()): _hash(file) for file in paths}}
         write_atomically(stamp, json.dumps(record, indent=1).encode())
     return Produced(paths, time.perf_counter() - start, computed, drawn)
-
-
-def _compute(figure: PaperFigure, runs: Path) -> Results:
-    if figure.experiments is None:
-        return figure.compute(figure.parameters)
-    from paper_figures import trained
-
-    experiments = figure.experiments(figure.parameters)
-    folders = {name: trained.folder(each, runs) for name, each in experiments.items()}
-    return figure.compute(figure.parameters, folders)
 
 
 def _drawing_key(results: str, path: Path) -> str:
