@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-import sim.recording
+import sim.sweep
 from paper_figures.results import results_key
 from sim.experiment import Experiment
 from sim.recording import load_samples
@@ -40,7 +40,7 @@ def folder(experiment: Experiment, root: Path) -> Path:
 @functools.cache
 def _code() -> str:
     """Hash of the code that makes runs, as this process found it."""
-    return results_key(Path(sim.recording.__file__), None)
+    return results_key(Path(sim.sweep.__file__), None)
 
 
 def missing(experiments: Mapping[str, Experiment], root: Path) -> dict[str, Experiment]:

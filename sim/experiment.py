@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from sim.comparison import DataSet, Setting, on_samples
 from sim.curation import KChoice
-from sim.loop import Loop, LoopSettings
+from sim.loop import Loop, LoopSettings, Round
+from sim.metrics import measured
 from sim.models import MODELS, Make, Preset
 from sim.protocols import Progress, silent
 from sim.streams import Streams
@@ -167,6 +168,19 @@ class Experiment:
             Streams(self.seed),
             progress,
         )
+
+    def measured(self, found: Round) -> dict[str, Any]:
+        """Metrics of a round: :mod:`sim.metrics`."""
+        return measured(found, self.data)
+
+    def arrays(self, found: Round) -> dict[str, NDArray[np.float32]]:
+        """The first ``saved`` candidates and, but in the last round, kept samples."""
+        if self.saved == 0:
+            return {}
+        samples = {"candidates": found.candidates[: self.saved]}
+        if found.kept is not None:
+            samples["kept"] = found.candidates[found.kept[: self.saved]]
+        return {name: values.float().cpu().numpy() for name, values in samples.items()}
 
     def as_json(self) -> dict[str, Any]:
         """All fields, the class of the data as ``law``; numbers that are not finite as words."""

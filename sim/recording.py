@@ -1,43 +1,30 @@
 """One experiment run into a folder, so that it can be stopped at any moment and resumed.
 
-A folder has, besides what :mod:`sim.runs` says of it, a line of metrics per round:
-
-=============================  ================================================================
-``t``, ``candidates``          the round, and the number of samples that the figures are about
-``reward``, ``reward_se``      mean reward of the candidates, and its standard error
-``weight``, ``weight_se``      the same of the weight :math:`e^r`
-``kept_reward``                mean reward of those that were kept, in all rounds but the last
-``shares``, ``shares_se``      share of each group of the data, and its standard error
-``fit``                        what the generator said about its fit, such as the loss
-=============================  ================================================================
-
-Standard errors are those of independent samples of the one generator of this run; how runs differ
-takes several seeds. ``seconds.jsonl`` says how long fit and sampling took, and ``samples/`` has
-candidates and kept samples of each round in files of NumPy, if any were asked for.
+What is measured in a round, and saved of it, is the experiment's to say (:class:`Recordable`; for
+laws on the line and in the plane, :mod:`sim.metrics`). ``seconds.jsonl`` says how long fit and
+sampling took; arrays are in ``samples/``, one file of NumPy per round.
 """
 
 from __future__ import annotations
 
 import io
-import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sim.comparison import DataSet
-from sim.experiment import Experiment
 from sim.loop import Loop, Round
 from sim.protocols import DivergedTraining, Generator, Progress, silent
 from sim.runs import SECONDS, RunFolder, write
 
+SAMPLES = "samples"
 # The number of threads, and the state of random numbers that torchcfm draws from, are those of the
 # whole process: of two runs in threads of one, as on a Dask worker with several, one waits.
 _ONE_RUN = threading.Lock()
@@ -76,8 +63,28 @@ def unwatched(status: Status) -> None:
     """Nobody is told."""
 
 
+class Recordable(Protocol):
+    """What can be run into a folder: :class:`sim.experiment.Experiment`, and those on images."""
+
+    @property
+    def iterations(self) -> int:
+        """Retraining rounds."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything that the run depends on."""
+
+    def loop(self, progress: Progress = silent) -> Loop:
+        """The loop at its beginning."""
+
+    def measured(self, found: Round) -> dict[str, Any]:
+        """Metrics of a round, with its number as ``t`` and its mean reward as ``reward``."""
+
+    def arrays(self, found: Round) -> dict[str, NDArray[Any]]:
+        """What of a round is saved as arrays, if anything."""
+
+
 def record(
-    experiment: Experiment, path: Path, *, resume: bool = False, watch: Watch = unwatched
+    experiment: Recordable, path: Path, *, resume: bool = False, watch: Watch = unwatched
 ) -> RunFolder:
     """Run an experiment into a folder, from its beginning or from where it was stopped.
 
@@ -149,7 +156,7 @@ def _and_how_to_go_on(error: Exception, folder: RunFolder) -> str:
 
 
 def _record(
-    experiment: Experiment,
+    experiment: Recordable,
     loop: Loop,
     folder: RunFolder,
     seen: _Seen,
@@ -162,49 +169,15 @@ def _record(
     for found in loop.rounds():
         # A run that ends between these lines does the round again, from the same generator.
         folder.checkpoint(loop.state())
-        if experiment.saved:
-            _save_samples(folder.path, found, experiment.saved)
-        metrics = measured(found, experiment.data)
+        if arrays := experiment.arrays(found):
+            _save(folder.path, found.t, arrays)
+        metrics = experiment.measured(found)
         folder.append({"t": found.t, **seconds, "all": time.perf_counter() - began}, SECONDS)
         folder.append(metrics)
         began = time.perf_counter()
         seconds.clear()
         seen.reward = metrics["reward"]
         seen.at(found.t + 1)
-
-
-def measured(found: Round, data: DataSet) -> dict[str, Any]:
-    """The metrics of a round; see the module."""
-    rewards = found.rewards.detach().cpu().double().numpy()
-    with np.errstate(over="ignore"):
-        squares = np.square(rewards).sum()
-    if not np.isfinite(squares):
-        raise ValueError(
-            f"rewards of samples of p_{found.t} go down to {rewards.min():.3g}, too far for their "
-            "mean: lower gamma."
-        )
-    labels = data.labels(found.candidates.detach().cpu().double().numpy())
-    n = len(rewards)
-    shares = np.bincount(labels, minlength=len(data.names)) / n
-    reward, reward_se = _mean(rewards)
-    weight, weight_se = _mean(np.exp(rewards))
-    kept = {}
-    if found.kept is not None:
-        kept["kept_reward"] = float(rewards[found.kept.cpu().numpy()].mean())
-    return {
-        "t": found.t,
-        "candidates": n,
-        "reward": reward,
-        "reward_se": reward_se,
-        "weight": weight,
-        "weight_se": weight_se,
-        **kept,
-        "shares": dict(zip(data.names, shares.tolist(), strict=True)),
-        "shares_se": dict(
-            zip(data.names, np.sqrt(shares * (1 - shares) / n).tolist(), strict=True)
-        ),
-        "fit": {name: float(value) for name, value in found.fit.items()},
-    }
 
 
 class _Seen:
@@ -270,33 +243,22 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _mean(values: NDArray[np.float64]) -> tuple[float, float | None]:
-    """Mean and standard error, which one value does not have."""
-    n = len(values)
-    return float(values.mean()), float(values.std(ddof=1)) / math.sqrt(n) if n > 1 else None
-
-
-def _save_samples(path: Path, found: Round, saved: int) -> None:
-    arrays = {"candidates": found.candidates[:saved]}
-    if found.kept is not None:
-        arrays["kept"] = found.candidates[found.kept[:saved]]
+def _save(path: Path, t: int, arrays: Mapping[str, NDArray[Any]]) -> None:
     buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer, **{name: values.float().cpu().numpy() for name, values in arrays.items()}
-    )
-    (path / "samples").mkdir(exist_ok=True)
-    write(path / "samples" / f"{found.t:03d}.npz", buffer.getvalue())
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    (path / SAMPLES).mkdir(exist_ok=True)
+    write(path / SAMPLES / f"{t:03d}.npz", buffer.getvalue())
 
 
-def load_samples(path: Path, t: int) -> dict[str, NDArray[np.float32]]:
-    """Samples that a run saved in round t: ``candidates`` and, but in the last round, ``kept``.
+def load_samples(path: Path, t: int) -> dict[str, NDArray[Any]]:
+    """Arrays that a run saved in round t.
 
     Raises
     ------
     FileNotFoundError
         When it saved none.
     """
-    file = path / "samples" / f"{t:03d}.npz"
+    file = path / SAMPLES / f"{t:03d}.npz"
     if not file.exists():
         raise FileNotFoundError(f"{path} has no samples of round {t}: run it with saved above 0.")
     with np.load(file, allow_pickle=False) as arrays:

@@ -21,10 +21,11 @@ from sim.curation import KChoice
 from sim.datasets import GaussianMixture, TwoMoons
 from sim.experiment import Experiment, UnknownField, field_values, with_fields
 from sim.loop import Round
+from sim.metrics import measured
 from sim.models import MODELS
 from sim.presets import EXPERIMENTS
 from sim.protocols import DivergedTraining
-from sim.recording import AlreadyBegun, Status, measured, record
+from sim.recording import AlreadyBegun, Status, record
 from sim.runs import SECONDS, RunFolder, read_lines
 from sim.streams import Streams
 from theory.choice import BestOf
