@@ -82,7 +82,8 @@ def test_the_import_check_sees_an_import_inside_a_function() -> None:
 
 # Imports every module of the package named on the command line where torch cannot be imported, and
 # prints each attempt to import it. Modules for trained generators are left out: of sim all but the
-# data, of paper_figures those that reach such a module of sim, whose figures are left out then.
+# data, of gpu_experiments all but the exact loop on digits, of paper_figures those that reach such
+# a module, whose figures are left out then.
 WITHOUT_TORCH = """
 import importlib, importlib.abc, pkgutil, sys
 
@@ -96,7 +97,9 @@ sys.meta_path.insert(0, Refuse())
 package = importlib.import_module(sys.argv[1])
 left_out = set(sys.argv[2:])
 for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-    model = module.name.startswith("sim.") and module.name not in ("sim.datasets", "sim.lines")
+    model = module.name.startswith(("sim.", "gpu_experiments.")) and module.name not in (
+        "sim.datasets", "sim.lines", "gpu_experiments.digits"
+    )
     if not model and module.name not in left_out and not module.name.endswith("__main__"):
         importlib.import_module(module.name)
 """
@@ -106,17 +109,20 @@ WITH_TORCH = {
     for path in (ROOT / "paper_figures").glob("*.py")
     if path.stem != "__main__"
     and any(
-        name not in ("__init__.py", "datasets.py", "lines.py")
+        source.is_relative_to(ROOT / package)
+        and source not in [ROOT / package / name for name in ("__init__.py", *without)]
         for source in source_files(path)
-        if source.is_relative_to(ROOT / "sim")
-        for name in [source.name]
+        for package, without in (
+            ("sim", ("datasets.py", "lines.py")),
+            ("gpu_experiments", ("digits.py",)),
+        )
     )
 }
 
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_importing_a_package_never_asks_for_torch(package: str) -> None:
-    # Of sim the data alone: its generators are torch models.
+    # Of sim the data alone, of gpu_experiments the exact loop: the others are torch models.
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_TORCH, package, *WITH_TORCH, "paper_figures.registry"],
         cwd=ROOT,
@@ -169,6 +175,24 @@ def test_the_exact_part_installs_without_torch() -> None:
     assert not {name for name in names if "torch" in name or name == "diffusers"}
 
 
+def extras_of(extra: str) -> set[str]:
+    """Names that installing an extra asks for, through the extras it names."""
+    names = set()
+    for requirement in map(Requirement, PROJECT["optional-dependencies"][extra]):
+        if requirement.name == PROJECT["name"]:
+            names |= set().union(*map(extras_of, requirement.extras))
+        else:
+            names.add(canonicalize_name(requirement.name))
+    return names
+
+
+def test_development_needs_what_images_need_and_nothing_that_needs_a_gpu() -> None:
+    assert extras_of("images") > extras_of("sim")
+    assert extras_of("dev") > extras_of("images")
+    assert extras_of("gpu") - extras_of("images") == {"torch-fidelity"}
+    assert "torch-fidelity" not in extras_of("dev")
+
+
 @pytest.mark.parametrize("requirement", declared(), ids=str)
 def test_every_dependency_is_pinned_within_its_range(requirement: Requirement) -> None:
     assert pins()[canonicalize_name(requirement.name)] in requirement.specifier
@@ -183,7 +207,7 @@ def test_the_build_backend_is_pinned_within_its_range() -> None:
 def test_everything_installed_for_development_is_pinned() -> None:
     """Follow the dependencies of ``.[dev]`` through the environment this suite runs in."""
     wanted = [Requirement(line) for line in PROJECT["dependencies"]]
-    for extra in ("fast", "dev"):
+    for extra in ("fast", "cluster", "sim", "images", "dev"):
         wanted += [Requirement(line) for line in PROJECT["optional-dependencies"][extra]]
     wanted = [entry for entry in wanted if entry.name != PROJECT["name"]]
     pinned, seen = pins(), set()
@@ -195,6 +219,9 @@ def test_everything_installed_for_development_is_pinned() -> None:
             continue
         seen.add(visit)
         assert name in pinned, f"{name} is installed but constraints.txt does not pin it"
+        if name == "torch":
+            # A torch with CUDA fixes the versions of its libraries itself.
+            continue
         for line in distribution(name).requires or ():
             child = Requirement(line)
             marker = child.marker
