@@ -120,7 +120,7 @@ def from_bytes(pixels: torch.Tensor, channels: Channels | None = None) -> Images
         For another shape, or one that leaves open where the channels are.
     """
     if not isinstance(pixels, torch.Tensor) or pixels.dtype != torch.uint8:
-        kind = getattr(pixels, "dtype", type(pixels).__name__)
+        kind = pixels.dtype if isinstance(pixels, torch.Tensor) else type(pixels).__name__
         raise TypeError(f"pixels are of type {kind}: give a tensor of uint8.")
     places = [
         place

@@ -31,7 +31,7 @@ def files(folder: Path, split: str) -> list[Path]:
     Raises
     ------
     ValueError
-        When some of them are missing.
+        When some of them are missing, or there are files of several divisions.
     """
     found: dict[int, dict[int, Path]] = {}
     for file in folder.iterdir():
@@ -40,14 +40,19 @@ def files(folder: Path, split: str) -> list[Path]:
             found.setdefault(int(match["total"]), {})[int(match["index"])] = file
     if not found:
         return []
-    total = max(found)
-    missing = [i for i in range(total) if i not in found[total]]
-    if len(found) > 1 or missing:
-        lacking = f"{split}-{missing[0]:05d}-of-{total:05d}.parquet" if missing else "one division"
+    if len(found) > 1:
         raise ValueError(
-            f"{folder} lacks {lacking}: get all files of the {split} part, and of one division."
+            f"{folder} has {split} files of {' and of '.join(map(str, sorted(found)))} in all: "
+            "keep those of one division."
         )
-    return [found[total][i] for i in range(total)]
+    ((total, of_index),) = found.items()
+    missing = [i for i in range(total) if i not in of_index]
+    if missing:
+        raise ValueError(
+            f"{folder} lacks {split}-{missing[0]:05d}-of-{total:05d}.parquet: get all files of the "
+            f"{split} part."
+        )
+    return [of_index[i] for i in range(total)]
 
 
 def read(folder: Path, split: str, collection: Collection, progress: Progress) -> Decoded:
@@ -159,26 +164,27 @@ def _decode(
     size = (collection.size, collection.size)
     for place in range(start, min(start + BLOCK, len(encoded))):
         which = f"image {place} of the {split} part in {folder}"
+        other = ""
         try:
             with Image.open(io.BytesIO(encoded[place]), formats=("PNG", "JPEG")) as image:
                 # Before anything is decoded: size and mode stand at the beginning of the file.
-                if image.size != size or image.mode != "RGB":
-                    raise ValueError(
-                        f"{which} is {image.size[0]}x{image.size[1]} of mode {image.mode}, and "
-                        f"{collection.title} has {size[0]}x{size[1]} of mode RGB: give files of "
-                        f"{collection.title}."
-                    )
-                try:
+                if image.size == size and image.mode == "RGB":
                     pixels[place] = np.asarray(image)
-                except (OSError, SyntaxError, ValueError) as error:
-                    raise ValueError(
-                        f"{which} is cut off or damaged ({_first_line(error)}): fetch it again."
-                    ) from error
-                formats[str(image.format)] += 1
+                    formats[str(image.format)] += 1
+                else:
+                    other = f"{image.size[0]}x{image.size[1]} of mode {image.mode}"
         except UnidentifiedImageError as error:
             raise ValueError(f"{which} is neither PNG nor JPEG: fetch it again.") from error
-        except Image.DecompressionBombError as error:
-            raise ValueError(f"{which} is far too large: fetch it again.") from error
+        # What Pillow raises for damaged files; the last for sizes that no photograph has.
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise ValueError(
+                f"{which} is cut off or damaged ({_first_line(error)}): fetch it again."
+            ) from error
+        if other:
+            raise ValueError(
+                f"{which} is {other}, and {collection.title} has {size[0]}x{size[1]} of mode RGB: "
+                f"give files of {collection.title}."
+            )
     return formats
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import struct
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,9 @@ _STANDING = {
 }
 
 
-class _Reader(pickle.Unpickler):
+# The implementation in Python, whose memo is a dictionary: in the one in C a damaged file that puts
+# something at place 2^32 of it would take 64 GB.
+class _Reader(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _STANDING:
             raise Refused(f"it asks for {module}.{name}, which could run a program")
@@ -83,13 +86,15 @@ def read_dictionary(data: bytes) -> dict[Any, Any]:
             raise Refused(f"it holds a {type(found).__name__} instead of a dictionary")
     except Refused as error:
         raise ValueError(f"is refused as a pickle: {error}") from error
-    # What the interpreter of pickles raises for bytes that are none, all of these by experiment.
+    # What reading a pickle raises for bytes that are none: it trusts that each code finds what it
+    # needs on the stack.
     except (
         pickle.UnpicklingError,
+        struct.error,
         ArithmeticError,
+        AssertionError,
         AttributeError,
         EOFError,
-        ImportError,
         LookupError,
         MemoryError,
         TypeError,
