@@ -25,6 +25,7 @@ from sim.loop import Loop, LoopSettings, Round
 from sim.metrics import measured
 from sim.models import MODELS, Make, Preset
 from sim.protocols import Progress, silent
+from sim.runs import plain
 from sim.streams import Streams
 from theory.choice import Choice, PlackettLuce, choice_from_json
 from theory.command_line import nearest
@@ -186,7 +187,7 @@ class Experiment:
         """All fields, the class of the data as ``law``; numbers that are not finite as words."""
         content = asdict(self)
         content["data"] = {"law": type(self.data).__name__, **content["data"]}
-        return _finite(content)
+        return plain(content)
 
     def _check_device(self) -> None:
         try:
@@ -319,11 +320,3 @@ def _choice(text: str) -> Choice:
     except json.JSONDecodeError as error:
         raise ValueError(f"choice = {text!r} is not JSON ({error}).") from None
     return choice_from_json(content)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(entry) for entry in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import io
 import json
+import math
 import os
 import platform
 import re
@@ -222,6 +223,15 @@ def _named(file: Path) -> Iterator[None]:
     except OSError as error:
         error.filename = str(file)
         raise
+
+
+def plain(value: Any) -> Any:
+    """The value in what JSON has: tuples as lists, numbers that are not finite as words."""
+    if isinstance(value, dict):
+        return {key: plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def environment() -> dict[str, Any]:
