@@ -21,9 +21,9 @@ def read(path: Path | None, split: str, collection: Collection, progress: Progre
     Parameters
     ----------
     path
-        The official archive, or a folder with unpacked batches, parquet files or the archive, of
-        which the first that is there is taken. ``None`` downloads the archive once, into the
-        user's cache.
+        The official archive, or a folder with unpacked batches, parquet files or the archive, in
+        it or one below; of these the first that is there is taken. ``None`` downloads the archive
+        once, into the user's cache.
     split
         ``"train"`` or ``"test"``.
 
@@ -46,14 +46,16 @@ def read(path: Path | None, split: str, collection: Collection, progress: Progre
             if opened.read(len(GZIP)) == GZIP:
                 return batches.read_archive(path, split, collection, progress)
         raise ValueError(f"{path} is no gzip archive: give {_expected(collection)}.")
+    below = (path / name for name in (collection.folder, *BELOW))
+    folders = [path, *(folder for folder in below if folder.is_dir())]
     names = [name for part in collection.batches.values() for name in part]
-    for folder in (path, *(path / name for name in (collection.folder, *BELOW))):
-        if not folder.is_dir():
-            continue
+    for folder in folders:
         if any((folder / name).is_file() for name in names):
             return batches.read_folder(folder, split, collection, progress)
+    for folder in folders:
         if parquet.files(folder, split):
             return parquet.read(folder, split, collection, progress)
+    for folder in folders:
         if (folder / collection.archive).is_file():
             return batches.read_archive(folder / collection.archive, split, collection, progress)
     raise ValueError(

@@ -73,6 +73,14 @@ def test_parquet_files_with_jpeg_images_say_that_they_are_a_lossy_copy(made, tmp
     assert "JPEG, a lossy copy" in found.source
 
 
+def test_what_is_unpacked_goes_before_its_archive(made, tmp_path):
+    made.parquet(tmp_path / "data", "train")
+    (tmp_path / "cifar-10-python.tar.gz").write_bytes(b"half of it")
+    assert "parquet" in read(tmp_path, "train", made.collection).source
+    made.batches(tmp_path / "cifar-10-batches-py")
+    assert "official batches" in read(tmp_path, "train", made.collection).source
+
+
 def test_the_source_names_no_folder(made, tmp_path):
     made.batches(tmp_path)
     assert str(tmp_path) not in read(tmp_path, "train", made.collection).source
