@@ -44,7 +44,7 @@ from sim.protocols import DivergedTraining
 from sim.recording import Status, Watch, record
 from sim.runs import METRICS, SECONDS, RunFolder, read_lines
 from sim.sweep import folder_name, points, sweep
-from theory.command_line import ended, nearest, told_in_one_line
+from theory.command_line import ended, nearest, sentence, told_in_one_line
 from theory.workers import NoCluster
 
 RUNS = Path("build/runs")
@@ -127,12 +127,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             _list()
     except DivergedTraining as error:
-        print(_sentence(error), file=sys.stderr)
+        print(sentence(error), file=sys.stderr)
         return 1
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             raise
-        print(_sentence(error), file=sys.stderr)
+        print(sentence(error), file=sys.stderr)
         return 2 if isinstance(error, NoCluster) else 1
     except (MemoryError, RuntimeError) as error:
         # torch has no error of its own for it on the CPU.
@@ -144,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 1
     except (UsageError, ValueError) as error:
-        print(_sentence(error), file=sys.stderr)
+        print(sentence(error), file=sys.stderr)
         return 2
     return 0
 
@@ -355,12 +355,6 @@ def _print_sweep(runs: Sequence[tuple[str, Path, Experiment]]) -> None:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3g}"
-
-
-def _sentence(error: BaseException) -> str:
-    """The error's message on one line, as a sentence."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text[:1].upper() + text[1:] + ("" if text[-1] in ".?!" else ".")
 
 
 if __name__ == "__main__":

@@ -30,6 +30,12 @@ def told_in_one_line() -> Iterator[None]:
         raise
 
 
+def sentence(error: BaseException) -> str:
+    """The error's message on one line, as a sentence."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text[:1].upper() + text[1:] + ("" if text[-1] in ".?!" else ".")
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The known name that the given one begins, or else is most like."""
     return max(
