@@ -119,16 +119,20 @@ def test_precision_and_recall_compare_no_more_images_than_asked_for():
 def test_new_images_of_the_real_law_are_at_the_floor_and_at_the_ceiling():
     """Six uniform pixels: the floor from halves holds for other numbers of images."""
     rng = RNG(8)
-    said, ceilings = [], []
+    far, said, ceilings = [], [], []
     for _ in range(40):
         reference = Reference(FEATURES, images(rng, 400), rng)
         said.append(reference.compare(images(rng, 200)))
+        far.append(reference.compare(images(rng, 1600)))
         ceilings.append(reference.ceiling)
-    ratio = np.mean([one["frechet"] for one in said]) / np.mean(
-        [one["frechet_floor"] for one in said]
-    )
-    # The spread of one distance is a third: 0.08 for the ratio of means of 40.
-    assert ratio == pytest.approx(1, abs=0.25)
+    for found in (said, far):
+        distance, floor = (
+            np.mean([one[name] for one in found]) for name in ("frechet", "frechet_floor")
+        )
+        # The spread of one distance is a third: 0.08 for the ratio of means of 40.
+        assert distance / floor == pytest.approx(1, abs=0.25)
+    # For 200 and 1600 beside 400: 3/4 and 5/16 of the floor of halves.
+    assert far[0]["frechet_floor"] < 0.5 * said[0]["frechet_floor"]
     found = np.mean([[one["precision"], one["recall"]] for one in said], axis=0)
     # 200 of each in both; a share of 200 has an error of 0.03, a mean of 40 far less.
     np.testing.assert_allclose(found, np.mean(ceilings, axis=0), atol=0.03)

@@ -72,10 +72,11 @@ def test_a_generator_with_modes_of_its_own_is_half_precise_and_recalls_all():
     assert recall > 0.93
 
 
-def test_copies_are_covered_by_balls_of_radius_zero_wherever_they_are():
-    """Each point three times and a fourth: rounding must not put it outside of its own ball."""
+@pytest.mark.parametrize("place", [0.0, 1e3])
+def test_copies_are_covered_by_balls_of_radius_zero_wherever_they_are(place):
+    """Each point four times over: rounding must not put it outside of its own balls."""
     rng = RNG(3)
-    x = torch.as_tensor(1e3 + rng.normal(size=(50, 64)))
+    x = torch.as_tensor(place + rng.normal(size=(50, 64)))
     real = x.repeat(4, 1)
     # The generated set has another mean, so that the same points are centred otherwise.
     generated = torch.cat([x, torch.as_tensor(rng.normal(size=(50, 64)))])
