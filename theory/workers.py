@@ -40,6 +40,7 @@ def unordered(
         When the scheduler does not answer, or has no workers.
     """
     with ExitStack() as stack:
+        stack.enter_context(_replacements_untold())
         if scheduler is None:
             workers = processes
             stack.enter_context(joblib.parallel_config("loky", n_jobs=processes))
@@ -60,6 +61,15 @@ def _end(results: Generator[Any, None, None]) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*still being processed by the workers", UserWarning)
         results.close()
+
+
+@contextmanager
+def _replacements_untold() -> Iterator[None]:
+    """A worker whose memory has grown ends after its call, and another one takes its place: the
+    warning of it is for those who wonder about lost time, and no call is lost."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
+        yield
 
 
 @contextmanager
