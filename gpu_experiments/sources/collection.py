@@ -69,14 +69,10 @@ class Collection:
         Raises
         ------
         ValueError
-            For images of another size, labels out of their range, and other numbers of images.
+            For labels out of their range, and other numbers of images. That every image has the
+            size of the collection is for the reader, which can say which one has not.
         """
         pixels, labels = found.pixels, found.labels
-        if pixels.shape[1:] != self.shape:
-            raise ValueError(
-                f"{where} has images of (channels, height, width) {pixels.shape[1:]}, and "
-                f"{self.title} has {self.shape}: give files of {self.title}."
-            )
         classes = len(self.names)
         if len(labels) and not (labels.min() >= 0 and labels.max() < classes):
             raise ValueError(
