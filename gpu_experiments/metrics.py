@@ -9,8 +9,8 @@ r"""What is measured of a round of images: classes, rewards, weights, and distan
 ``features``                   in which features
 ``real``, ``generated``        numbers of images that the Fréchet distance compares
 ``frechet``, ``frechet_floor`` that distance, and what it would be for as many images of the real
-                               data's own law: the floor measured on two halves of the real images,
-                               in proportion to 1/n + 1/m
+                               data's own law: the floor measured on halves of the real images, in
+                               proportion to 1/n + 1/m
 ``precision``, ``recall``      in balls to the k-th neighbour, of ``compared`` images each
 =============================  ================================================================
 
@@ -167,8 +167,9 @@ class Reference:
 
     Attributes
     ----------
-    floor
-        Fréchet distance of two random halves of the real images.
+    floor, floor_deviation
+        Fréchet distance of two random halves of the real images: mean and standard deviation over
+        some ways of cutting them.
     ceiling
         Precision and recall of two disjoint random parts of the real images, as large as halves and
         ``most`` allow: what samples of the very law reach.
@@ -199,7 +200,7 @@ class Reference:
         self.device = real.device if device is None else torch.device(device)
         real = real.to(self.device)
         self.moments = moments(real)
-        self.floor = halves_floor(real, rng)
+        self.floor, self.floor_deviation = halves_floor(real, rng)
         self.ceiling = precision_recall(*halves(real, rng, most), k)
         chosen = torch.as_tensor(rng.permutation(len(real))[:most], device=self.device)
         self._real = real[chosen]
@@ -243,6 +244,7 @@ class Reference:
             "dimension": self.moments.dimension,
             "rank": len(self.moments.spectrum),
             "frechet_halves": self.floor,
+            "frechet_halves_deviation": self.floor_deviation,
             "precision_halves": self.ceiling[0],
             "recall_halves": self.ceiling[1],
             "compared_halves": min(self.moments.n // 2, len(self._real)),

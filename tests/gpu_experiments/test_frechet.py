@@ -147,10 +147,13 @@ def test_the_floor_of_equal_eigenvalues_is_the_closed_form():
 def test_two_halves_of_the_data_are_apart_by_noise_that_falls_as_one_over_their_size():
     covariance = np.diag(np.geomspace(0.1, 10, 20))
     x = normal(RNG(8), 8000, covariance)
-    floors = [halves_floor(x[:n], RNG(9)) for n in (2000, 8000)]
+    floors, deviations = np.transpose([halves_floor(x[:n], RNG(9)) for n in (2000, 8000)])
     expected = [gaussian_floor(law(np.zeros(20), covariance), n // 2, n // 2) for n in (2000, 8000)]
-    # One pair of halves: the largest of 20 eigenvalues make for a spread of 20 percent.
-    np.testing.assert_allclose(floors, expected, rtol=0.5)
+    # Eight ways of halving; the covariance of the data is found to a few percent.
+    error = deviations / math.sqrt(8)
+    assert (error < 0.15 * np.array(expected)).all()
+    assert (error > 0.01 * np.array(expected)).all()
+    np.testing.assert_allclose((floors - expected) / (error + 0.05 * np.array(expected)), 0, atol=4)
     assert floors[0] > 2 * floors[1]
 
 
@@ -175,6 +178,11 @@ def test_halves_are_disjoint_and_random():
 def test_features_that_have_no_moments_are_refused(features, message):
     with pytest.raises(ValueError, match=message):
         moments(features)
+
+
+def test_one_way_of_halving_has_no_deviation():
+    with pytest.raises(ValueError, match="splits = 1"):
+        halves_floor(torch.zeros(8, 2), RNG(0), splits=1)
 
 
 def test_moments_in_different_features_are_refused():
