@@ -14,7 +14,7 @@ import torch
 from sim.generators.noise_schedule import NoiseSchedule
 
 Sampler = Literal["ddim", "ddpm"]
-# From x_t of shape (n, d) and t in 1, ..., T to the noise in it, shape (n, d).
+# From x_t of shape (n, ...) and t in 1, ..., T to the noise in it, of the same shape.
 NoiseOf = Callable[[torch.Tensor, int], torch.Tensor]
 
 
@@ -27,7 +27,7 @@ def denoise(
     visited: int,
     generator: torch.Generator | None = None,
 ) -> torch.Tensor:
-    r"""Samples :math:`x_0` from latents :math:`x_T`, both (n, d).
+    r"""Samples :math:`x_0` from latents :math:`x_T`, both (n, ...).
 
     Parameters
     ----------
