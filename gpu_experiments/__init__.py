@@ -1,17 +1,7 @@
-"""The retraining loop on images, at the stage where no generator is trained yet.
+"""The retraining loop on images: digits on any machine, CIFAR-10 on a GPU.
 
-What exists now is the real-data, exact part (:mod:`gpu_experiments.digits`): scikit-learn's bundled
-handwritten digits, a classifier trained on them for the rewards, and the empirical law that the
-exact loop of :mod:`theory` iterates. It runs on the CPU, without torch and without a download.
+:mod:`gpu_experiments.digits` is the exact loop on scikit-learn's digits with a simple classifier; it
+needs no torch. The other modules are the loop of :mod:`sim.loop` with image generators: data,
+classifiers, rewards, generators, metrics, the prediction of the exact loop, and runs by preset
+(``python -m gpu_experiments list``).
 """
-
-from __future__ import annotations
-
-from gpu_experiments.digits import (
-    CLASS_REWARD,
-    CONFIDENCE_REWARD,
-    ClassifiedDigits,
-    classify_digits,
-)
-
-__all__ = ["CLASS_REWARD", "CONFIDENCE_REWARD", "ClassifiedDigits", "classify_digits"]

@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gpu_experiments import CONFIDENCE_REWARD, classify_digits
+from gpu_experiments.digits import CONFIDENCE_REWARD, classify_digits
 from paper_figures import style
 from paper_figures.figure import PaperFigure
 from paper_figures.results import Results

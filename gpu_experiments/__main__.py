@@ -1,0 +1,234 @@
+r"""Command line of the loops on images: ``python -m gpu_experiments list | show | run``.
+
+``torchrun --nproc-per-node N -m gpu_experiments run …`` shares a run out to N processes.
+
+Exit status: 0 when all runs are complete; 1 when training diverged, memory ran out or a file could
+not be written; 2 for a command that makes no sense, data that are not there, or a folder that holds
+another run; 130 when interrupted.
+"""
+
+# ruff: noqa: E402
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+
+
+def _end_at_once(number: int, _: FrameType | None) -> None:
+    os.write(2, b"Interrupted.\n")
+    os._exit(128 + number)
+
+
+# The imports below take some seconds, in which Ctrl-C is as likely as later.
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, _end_at_once)
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from gpu_experiments.distributed import team_on
+from gpu_experiments.experiment import ImageExperiment, Places
+from gpu_experiments.presets import PRESETS, Preset
+from sim.protocols import DivergedTraining
+from sim.recording import Status, record
+from sim.runs import METRICS, SECONDS, read_lines
+from theory.command_line import ended, nearest, sentence, told_in_one_line
+
+RUNS = Path("build/runs/images")
+
+
+class UsageError(Exception):
+    """A command that makes no sense; its message is one sentence with the remedy."""
+
+
+@dataclass(frozen=True)
+class List:
+    """List the presets and their runs."""
+
+
+@dataclass(frozen=True)
+class Show:
+    """Show everything that a preset's runs depend on, as JSON."""
+
+    preset: tyro.conf.Positional[str]
+    """Name of the preset, as in the list."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Run a preset: all its runs, one after the other, each in a folder of its own."""
+
+    preset: tyro.conf.Positional[str]
+    """Name of the preset, as in the list."""
+    only: tuple[str, ...] = ()
+    """These of its runs, by name."""
+    data: Path | None = None
+    """CIFAR-10: its archive, the unpacked batches, or files in Hugging Face's parquet layout; by
+    default the archive is downloaded once."""
+    out: Path | None = None
+    """Folder of the runs; by default one below build/runs/images."""
+    resume: bool = False
+    """Go on with runs that were stopped, and leave complete ones."""
+    device: str = "auto"
+    """Where to run: auto, cpu, cuda, or one like cuda:1."""
+    inception: Path | None = None
+    """Parameters of the Inception network for torch-fidelity, for Fréchet distances in its
+    features."""
+    quiet: bool = False
+    """No progress."""
+
+
+Command = (
+    Annotated[List, tyro.conf.subcommand("list")]
+    | Annotated[Show, tyro.conf.subcommand("show")]
+    | Annotated[Run, tyro.conf.subcommand("run")]
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        with told_in_one_line():
+            command = tyro.cli(
+                Command,
+                prog="python -m gpu_experiments",
+                description="The retraining loop on images.",
+                args=given,
+                config=(tyro.conf.FlagCreatePairsOff,),
+            )
+        if isinstance(command, Run):
+            _run(command)
+        elif isinstance(command, Show):
+            runs = _find(command.preset).runs
+            print(json.dumps({name: each.as_json() for name, each in runs.items()}, indent=1))
+        else:
+            _list()
+    except (DivergedTraining, MemoryError) as error:
+        print(sentence(error), file=sys.stderr)
+        return 1
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        print(sentence(error), file=sys.stderr)
+        return 2 if isinstance(error, FileNotFoundError | ConnectionError) else 1
+    except (UsageError, ValueError, TypeError, ModuleNotFoundError) as error:
+        print(sentence(error), file=sys.stderr)
+        return 2
+    return 0
+
+
+def _run(command: Run) -> None:
+    preset = _find(command.preset)
+    wanted = command.only or tuple(preset.runs)
+    for name in wanted:
+        if name not in preset.runs:
+            raise UsageError(
+                f"There is no run {name!r} in {command.preset}: did you mean "
+                f"{nearest(name, preset.runs)!r}?"
+            )
+    out = RUNS / command.preset if command.out is None else command.out
+    places = Places(command.data, inception=command.inception, device=command.device)
+    for name in dict.fromkeys(wanted):
+        try:
+            _one(name, replace(preset.runs[name], places=places), out / name, command)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f"Interrupted in {name}: the rounds so far are in {out}, and --resume goes on."
+            ) from None
+    if team_on(command.device).first:
+        _print_results([(name, out / name) for name in wanted])
+        print(f"Results are in {out}")
+
+
+def _one(name: str, experiment: ImageExperiment, path: Path, command: Run) -> None:
+    """One run, in as many processes as there are."""
+    team = experiment.team
+    complete = len(read_lines(path / METRICS)) > experiment.iterations
+    if team.told(complete and command.resume):
+        return
+    if not team.first:
+        # The first process records; this one does the same rounds.
+        for _ in experiment.loop().rounds():
+            pass
+        return
+    with _bar(command.quiet) as progress:
+        task = progress.add_task(name, total=experiment.iterations + 1, t=0, loss="–", reward="–")
+
+        def watch(status: Status) -> None:
+            progress.update(
+                task,
+                completed=status.t + status.done,
+                t=min(status.t, experiment.iterations),
+                loss="–" if status.loss is None else f"{status.loss:.3g}",
+                reward="–" if status.reward is None else f"{status.reward:.3g}",
+            )
+
+        record(experiment, path, resume=command.resume, watch=watch)
+
+
+def _find(name: str) -> Preset:
+    if name not in PRESETS:
+        raise UsageError(f"There is no preset {name!r}: did you mean {nearest(name, PRESETS)!r}?")
+    return PRESETS[name]
+
+
+def _bar(quiet: bool) -> Progress:
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        TextColumn("round {task.fields[t]}"),
+        TextColumn("loss {task.fields[loss]}  reward {task.fields[reward]}"),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        TextColumn("left"),
+        console=console,
+        transient=True,
+        disable=quiet or not console.is_terminal,
+    )
+
+
+def _list() -> None:
+    table = Table("preset", "what it is", "runs", box=None)
+    for name, preset in PRESETS.items():
+        table.add_row(name, preset.says, "\n".join(preset.runs))
+    Console().print(table)
+
+
+def _print_results(runs: Sequence[tuple[str, Path]]) -> None:
+    table = Table(box=None)
+    for heading in ("run", "t", "E[r]", "±", "largest class", "Fréchet", "prec.", "recall", "s"):
+        table.add_column(escape(heading), justify="left" if heading == "run" else "right")
+    for name, path in runs:
+        lines = read_lines(path / METRICS)
+        seconds = {line["t"]: line["all"] for line in read_lines(path / SECONDS)}
+        for line in (lines[0], lines[-1]):
+            largest = max(line["shares"], key=line["shares"].__getitem__)
+            quality = line["quality"][-1]
+            table.add_row(
+                name,
+                str(line["t"]),
+                f"{line['reward']:.3g}",
+                f"{line['reward_se']:.2g}",
+                f"{largest} {line['shares'][largest]:.3f}",
+                f"{quality['frechet']:.3g}",
+                f"{quality['precision']:.2f}",
+                f"{quality['recall']:.2f}",
+                f"{seconds[line['t']]:.3g}",
+            )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(ended(main))

@@ -1,0 +1,133 @@
+"""Sets of runs by name: digits on any machine, CIFAR-10 as published and in less time.
+
+Source of the published settings: arXiv:2407.09499, section 5 and appendix: flow matching pretrained
+on all training images; per round 50 000 images generated and 2 500 kept, hence K = 20; VGG11 for
+the reward; class reward with γ = 5 for the first class, confidence with γ = 15; ten rounds without
+real images and twenty with as many as are kept. The sizes for digits are ours, with K = 4, a choice
+of one of four images.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from gpu_experiments.classifier_training import ClassifierSettings
+from gpu_experiments.experiment import ImageExperiment
+from gpu_experiments.flow import FlowSettings
+
+MIXED = 1.0
+"""Synthetic-to-real ratio of the runs with real images: equal parts."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Runs that belong together.
+
+    Attributes
+    ----------
+    says
+        What it is, for the list.
+    runs
+        Experiments by name, in the order in which they are done: what is most telling first.
+    """
+
+    says: str
+    runs: Mapping[str, ImageExperiment]
+
+
+def _runs(
+    base: ImageExperiment,
+    names: Mapping[str, int],
+    seeds: int,
+    gammas: Mapping[str, float],
+) -> dict[str, ImageExperiment]:
+    """Runs by reward and ratio, with their rounds; all of one seed before those of the next."""
+    found = {}
+    for seed in range(seeds):
+        for name, iterations in names.items():
+            reward, ratio = name.split("-")
+            found[f"{name}-{seed}"] = replace(
+                base,
+                reward=reward,
+                gamma=gammas[reward],
+                lam=math.inf if ratio == "pure" else MIXED,
+                iterations=iterations,
+                seed=seed,
+            )
+    return found
+
+
+GAMMAS = {"class": 5.0, "confidence": 15.0}
+
+DIGITS = ImageExperiment(
+    data="digits",
+    reward="class",
+    gamma=GAMMAS["class"],
+    K=4,
+    kept=300,
+    iterations=6,
+    model=FlowSettings.digits(),
+    classifier=ClassifierSettings.digits(),
+    compared=1_000,
+)
+
+CIFAR10 = ImageExperiment(
+    data="cifar10",
+    reward="class",
+    gamma=GAMMAS["class"],
+    K=20,
+    kept=2_500,
+    iterations=10,
+    model=FlowSettings.cifar10(),
+    classifier=ClassifierSettings.cifar10(),
+)
+# Sized by the operations of the network for some 25 minutes on one H200-class GPU: 6 000 steps of
+# 512 images, then 200 per round, and 8 evaluations of the network per image generated.
+FAST = replace(
+    FlowSettings.cifar10(),
+    batch=512,
+    steps=6_000,
+    rate=5e-4,
+    warm_steps=200,
+    warm_rate=2e-4,
+    average=0.999,
+    fall="cosine",
+    solver="adams",
+    solver_steps=8,
+)
+FOUR = {"class-pure": 10, "confidence-pure": 10, "confidence-mixed": 20, "class-mixed": 20}
+
+PRESETS: dict[str, Preset] = {
+    "digits-quick": Preset(
+        "handwritten digits, class and confidence rewards, without and with real images; two seeds",
+        _runs(DIGITS, dict.fromkeys(FOUR, 6), 2, GAMMAS),
+    ),
+    "cifar10-paper": Preset(
+        "CIFAR-10 with the published sizes and 250 Euler steps; three seeds",
+        _runs(CIFAR10, FOUR, 3, GAMMAS),
+    ),
+    "cifar10-fast": Preset(
+        "the same protocol with shorter training and a few-step solver; one seed",
+        _runs(replace(CIFAR10, model=FAST), {**FOUR, "confidence-mixed": 10}, 1, GAMMAS),
+    ),
+    "cifar10-smoke": Preset(
+        "CIFAR-10 in a minute on a CPU: what it samples is noise",
+        _runs(
+            replace(
+                CIFAR10,
+                model=FlowSettings.smoke(),
+                classifier=replace(ClassifierSettings.cifar10(), epochs=2, batch=32),
+                limit=64,
+                K=4,
+                kept=8,
+                compared=32,
+                saved=16,
+            ),
+            dict.fromkeys(FOUR, 1),
+            1,
+            GAMMAS,
+        ),
+    ),
+}

@@ -1,0 +1,73 @@
+"""A generator whose first fit, the pretraining, is shared by all runs that begin with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from gpu_experiments.distributed import Team
+from gpu_experiments.trained_once import trained_once
+from sim.protocols import Generator, Progress, silent
+
+
+class Pretrained:
+    """A generator that takes its first fit from a file, or makes it and writes the file.
+
+    Parameters
+    ----------
+    generator
+        What is fitted, not fitted yet.
+    folder, config, team
+        Where the file is, what it depends on, and who trains: :mod:`gpu_experiments.trained_once`.
+    stream
+        Gives the randomness of the first fit; that of the run plays no part in it, so that runs of
+        several seeds share their first model.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        folder: Path,
+        config: Mapping[str, Any],
+        stream: Callable[[], np.random.Generator],
+        team: Team | None = None,
+    ) -> None:
+        self.generator = generator
+        self.folder = folder
+        self.config = config
+        self.stream = stream
+        self.team = team
+        self.begun = False
+
+    def fit(
+        self, data: torch.Tensor, rng: np.random.Generator, progress: Progress = silent
+    ) -> Mapping[str, float]:
+        """Fit, the first time to the data that the file is for."""
+        if self.begun:
+            return self.generator.fit(data, rng, progress)
+
+        def train() -> Any:
+            told = self.generator.fit(data, self.stream(), progress)
+            return {"generator": self.generator.state(), "told": dict(told)}
+
+        found = trained_once(self.folder, "pretrained", self.config, train, self.team)
+        self.generator.load(found["generator"])
+        self.begun = True
+        return found["told"]
+
+    def sample(self, n: int, rng: np.random.Generator) -> torch.Tensor:
+        """Draw n images."""
+        return self.generator.sample(n, rng)
+
+    def state(self) -> Any:
+        """The generator's."""
+        return self.generator.state()
+
+    def load(self, state: Any) -> None:
+        """From a state of the generator, which has then been fitted."""
+        self.generator.load(state)
+        self.begun = True
