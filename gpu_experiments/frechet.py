@@ -22,8 +22,13 @@ one Gaussian law whose covariance has eigenvalues :math:`\lambda_i` the expected
 
 (:func:`gaussian_floor`; for d equal eigenvalues λ the bracket is :math:`\lambda d(d+5)/4`).
 Features of images are not Gaussian, and theirs is larger: it is measured on halves of the same data
-(:func:`halves_floor`). Sources: Heusel et al. 2017 (arXiv:1706.08500); the bracket is the second
-derivative of the distance in the covariance, averaged over Wishart's law.
+(:func:`halves_floor`). It is that of independent samples: in features that separate the classes
+most of it is the noise of class shares, and parts with equal shares of each class are closer (on
+digits, in a trained classifier's features, 0.19 for halves cut within each class and 0.9 for
+others).
+
+Sources: Heusel et al. 2017 (arXiv:1706.08500); the bracket is the second derivative of the distance
+in the covariance, averaged over Wishart's law.
 """
 
 from __future__ import annotations
