@@ -228,6 +228,47 @@ def test_a_loss_that_is_no_number_ends_the_training() -> None:
         )
 
 
+def test_a_last_step_that_no_loss_has_judged_is_judged() -> None:
+    settings = replace(SHORT, optimiser="sgd", rate=1e30, decay=1e30, batch=len(digits("train")))
+    with pytest.raises(DivergedTraining, match="loss is nan after 1 of 1 steps"):
+        train_classifier(digits("train"), settings, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"smoothing": 0.2},
+        {"decay": 1.0},
+        {"warm_up": 0.5},
+        {"shift": 2},
+        {"flips": True},
+        {"optimiser": "sgd"},
+    ],
+    ids=str,
+)
+def test_every_setting_reaches_the_training(change: dict[str, Any]) -> None:
+    plain, changed = (
+        train_classifier(digits("train"), settings, np.random.default_rng(0))
+        for settings in (SHORT, replace(SHORT, **change))
+    )
+    assert not same(plain, changed)
+
+
+def test_smoothing_makes_less_sure_and_decay_makes_kernels_small() -> None:
+    plain, smooth, small = (
+        train_classifier(
+            digits("train"), replace(SHORT, epochs=6, **change), np.random.default_rng(0)
+        )
+        for change in ({}, {"smoothing": 0.5}, {"decay": 20.0})
+    )
+    test = digits("test")
+    # Half of the label on its class, and a tenth of the other half: 0.55.
+    assert smooth.report(test).confidence < 0.7 < plain.report(test).confidence
+    for kind, least, most in (("0.weight", 0.0, 0.7), ("1.weight", 0.9, 1.1)):
+        one, other = (c.state()["parameters"][f"body.{kind}"].norm() for c in (plain, small))
+        assert least < float(other / one) < most
+
+
 def test_short_memory_names_a_batch_that_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     state = trained().state()
 
