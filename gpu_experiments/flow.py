@@ -76,7 +76,7 @@ class FlowSettings(TrainedUNetSettings):
             steps=800,
             rate=5e-3,
             warm_steps=60,
-            warm_rate=1e-3,
+            warm_rate=3e-3,
             rise=0.05,
             fall="cosine",
             beta_2=0.99,

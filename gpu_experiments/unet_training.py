@@ -257,6 +257,8 @@ class TrainedUNet:
                 f"{', '.join(map(str, self.shape))})."
             )
         latents = latents.to(self.device, torch.float32)
+        if len(latents) == 0:
+            return latents
         with self._at_work(), torch.no_grad():
             return torch.cat([of(part) for part in latents.split(self.settings.in_flight)])
 
