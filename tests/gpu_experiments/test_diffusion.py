@@ -69,6 +69,22 @@ def test_with_the_best_prediction_it_samples_the_law(sampler, visited):
     torch.testing.assert_close(drawn(model), image.expand(20, *SHAPE), rtol=0, atol=2e-2)
 
 
+def test_the_noise_that_samplers_are_told_is_that_of_the_best_prediction(monkeypatch):
+    told = []
+    monkeypatch.setattr(
+        "gpu_experiments.diffusion.denoise",
+        lambda noise_of, chain, part, **_: told.append(noise_of) or part,
+    )
+    model = fitted()
+    drawn(model)
+    image, noise = images(1), torch.randn(1, *SHAPE, generator=torch.Generator().manual_seed(1))
+    for t in (1, 2, 37, 100):
+        left, mixed = model._left[t - 1], model._mixed[t - 1]
+        model.unet._run = lambda times, x, v=left * noise - mixed * image: v
+        found = told[0](left * image + mixed * noise, t)
+        torch.testing.assert_close(found, noise, rtol=1e-5, atol=1e-6)
+
+
 def test_one_image_is_learnt():
     image = torch.full(SHAPE, 0.7)
     image[:, :2] = -0.7

@@ -16,7 +16,7 @@ from gpu_experiments.solvers import SOLVERS
 from sim.curation import KChoice
 from sim.loop import Loop, LoopSettings
 from sim.protocols import DivergedTraining
-from sim.streams import Streams, torch_generator
+from sim.streams import Streams
 
 SHAPE = (1, 4, 4)
 SMOKE = FlowSettings.smoke()
