@@ -82,6 +82,8 @@ class ImageExperiment:
         Settings of the classifier.
     index, comparisons
         See ``reward``.
+    temperature
+        The classifier's logits are divided by it: above 1 it is a judge less sure of itself.
     limit
         Images of each part of the data that are used, for trials; all by default.
     compared
@@ -112,6 +114,7 @@ class ImageExperiment:
     lam: float = math.inf
     warm_start: bool = True
     index: int = 0
+    temperature: float = 1.0
     comparisons: int = 2_000
     limit: int | None = None
     compared: int = 10_000
@@ -132,8 +135,10 @@ class ImageExperiment:
                 raise ValueError(f"{name} = {value!r} is not a whole number of at least {least}.")
         if self.limit is not None and (isinstance(self.limit, bool) or not self.limit >= 20):
             raise ValueError(f"limit = {self.limit!r} is not a whole number of at least 20.")
-        if not (math.isfinite(self.gamma) and self.gamma > 0):
-            raise ValueError(f"gamma = {self.gamma} is not a positive finite number.")
+        for name in ("gamma", "temperature"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise ValueError(f"{name} = {value} is not a positive finite number.")
         Streams(self.seed)
         Streams(self.pretraining)
         self.curator()
@@ -181,9 +186,15 @@ class ImageExperiment:
         return loop
 
     def measured(self, found: Round) -> dict[str, Any]:
-        """Metrics of a round: :func:`gpu_experiments.metrics.measured`."""
+        """Metrics of a round (:func:`gpu_experiments.metrics.measured`); in the first one also what
+        the classifier is worth on images that it never saw, and what real images are like among
+        themselves."""
         labels = predicted(self.judges, Images(found.candidates))
-        return measured(found, labels, self._train.names, self.references)
+        metrics = measured(found, labels, self._train.names, self.references)
+        if found.t == 0:
+            metrics["classifier"] = asdict(self.judges.report(self._test))
+            metrics["reference"] = [reference.as_json() for reference in self.references]
+        return metrics
 
     def arrays(self, found: Round) -> dict[str, NDArray[Any]]:
         """Rewards and predicted classes of all candidates, who is kept, and the first images."""
@@ -213,7 +224,9 @@ class ImageExperiment:
                 {**self._shared, "classifier": asdict(self.classifier)},
                 self._train_classifier,
             )
-        return Classifier.from_state(self.team.told(state), self.team.device)
+        found = Classifier.from_state(self.team.told(state), self.team.device)
+        found.temperature = self.temperature
+        return found
 
     @cached_property
     def judge(self) -> Reward:

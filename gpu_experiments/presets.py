@@ -3,8 +3,12 @@
 Source of the published settings: arXiv:2407.09499, section 5 and appendix: flow matching pretrained
 on all training images; per round 50 000 images generated and 2 500 kept, hence K = 20; VGG11 for
 the reward; class reward with γ = 5 for the first class, confidence with γ = 15; ten rounds without
-real images and twenty with as many as are kept. The sizes for digits are ours, with K = 4, a choice
-of one of four images.
+real images and twenty with as many as are kept.
+
+The sizes for digits are ours, with K = 4, a choice of one of four images. A network that is right on
+99 % of them is so sure of all that its confidence tells sharp images from blurred ones and no digit
+from another: its logits are divided by 3, after which the mean confidence in generated digits is
+0.8 and classes differ.
 """
 
 from __future__ import annotations
@@ -68,6 +72,7 @@ DIGITS = ImageExperiment(
     K=4,
     kept=300,
     iterations=6,
+    temperature=3.0,
     model=FlowSettings.digits(),
     classifier=ClassifierSettings.digits(),
     compared=1_000,
@@ -101,8 +106,8 @@ FOUR = {"class-pure": 10, "confidence-pure": 10, "confidence-mixed": 20, "class-
 
 PRESETS: dict[str, Preset] = {
     "digits-quick": Preset(
-        "handwritten digits, class and confidence rewards, without and with real images; two seeds",
-        _runs(DIGITS, dict.fromkeys(FOUR, 6), 2, GAMMAS),
+        "handwritten digits, class and confidence rewards, without and with real images; three seeds",
+        _runs(DIGITS, dict.fromkeys(FOUR, 6), 3, GAMMAS),
     ),
     "cifar10-paper": Preset(
         "CIFAR-10 with the published sizes and 250 Euler steps; three seeds",
