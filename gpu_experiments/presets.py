@@ -5,10 +5,10 @@ on all training images; per round 50 000 images generated and 2 500 kept, hence 
 the reward; class reward with γ = 5 for the first class, confidence with γ = 15; ten rounds without
 real images and twenty with as many as are kept.
 
-The sizes for digits are ours, with K = 4, a choice of one of four images. A network that is right on
-99 % of them is so sure of all that its confidence tells sharp images from blurred ones and no digit
-from another: its logits are divided by 3, after which the mean confidence in generated digits is
-0.8 and classes differ.
+The sizes for digits are ours, with K = 4, a choice of one of four images. A network that is right
+on 99 % of them is so sure of all that its confidence tells sharp images from blurred ones and no
+digit from another: its logits are divided by 3, after which the mean confidence in generated digits
+is 0.8 and classes differ.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ FOUR = {"class-pure": 10, "confidence-pure": 10, "confidence-mixed": 20, "class-
 
 PRESETS: dict[str, Preset] = {
     "digits-quick": Preset(
-        "handwritten digits, class and confidence rewards, without and with real images; three seeds",
+        "digits, class and confidence rewards, without and with real images; three seeds",
         _runs(DIGITS, dict.fromkeys(FOUR, 6), 3, GAMMAS),
     ),
     "cifar10-paper": Preset(
