@@ -71,7 +71,7 @@ DIGITS = ImageExperiment(
     gamma=GAMMAS["class"],
     K=4,
     kept=300,
-    iterations=6,
+    iterations=5,
     temperature=3.0,
     model=FlowSettings.digits(),
     classifier=ClassifierSettings.digits(),
@@ -107,7 +107,7 @@ FOUR = {"class-pure": 10, "confidence-pure": 10, "confidence-mixed": 20, "class-
 PRESETS: dict[str, Preset] = {
     "digits-quick": Preset(
         "digits, class and confidence rewards, without and with real images; three seeds",
-        _runs(DIGITS, dict.fromkeys(FOUR, 6), 3, GAMMAS),
+        _runs(DIGITS, dict.fromkeys(FOUR, 5), 3, GAMMAS),
     ),
     "cifar10-paper": Preset(
         "CIFAR-10 with the published sizes and 250 Euler steps; three seeds",
