@@ -2,9 +2,9 @@ r"""Command line of the loops on images: ``python -m gpu_experiments list | show
 
 ``torchrun --nproc-per-node N -m gpu_experiments run …`` shares a run out to N processes.
 
-Exit status: 0 when all runs are complete; 1 when training diverged, memory ran out or a file could
-not be written; 2 for a command that makes no sense, data that are not there, or a folder that holds
-another run; 130 when interrupted.
+Exit status: 0 when all runs are complete; 1 when training diverged, memory ran out, a file could
+not be written or another process ended; 2 for a command that makes no sense, data that are not
+there, or a folder that holds another run; 130 when interrupted, 143 when asked to end.
 """
 
 # ruff: noqa: E402
@@ -31,17 +31,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import tyro
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from gpu_experiments.distributed import team_on
+from gpu_experiments.distributed import EndedElsewhere, team_on
 from gpu_experiments.experiment import ImageExperiment, Places
 from gpu_experiments.presets import PRESETS, Preset
 from sim.protocols import DivergedTraining
-from sim.recording import Status, record
+from sim.recording import Status, record, rounds_left
 from sim.runs import METRICS, SECONDS, read_lines
 from theory.command_line import ended, nearest, sentence, told_in_one_line
 
@@ -115,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(json.dumps({name: each.as_json() for name, each in runs.items()}, indent=1))
         else:
             _list()
-    except (DivergedTraining, MemoryError) as error:
+    except (DivergedTraining, MemoryError, EndedElsewhere) as error:
         print(sentence(error), file=sys.stderr)
         return 1
     except OSError as error:
@@ -123,7 +124,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(sentence(error), file=sys.stderr)
         return 2 if isinstance(error, FileNotFoundError | ConnectionError) else 1
-    except (UsageError, ValueError, TypeError, ModuleNotFoundError) as error:
+    except RuntimeError as error:
+        # torch has no error of its own for it on the CPU.
+        on_device = isinstance(error, torch.OutOfMemoryError)
+        if not on_device and "allocate memory" not in str(error):
+            raise
+        where = "on the device" if on_device else "here"
+        print(
+            f"There is too little memory {where} for so many images: stop what else runs there, "
+            "or lower kept, K or compared.",
+            file=sys.stderr,
+        )
+        return 1
+    except (UsageError, ValueError, ModuleNotFoundError) as error:
         print(sentence(error), file=sys.stderr)
         return 2
     return 0
@@ -140,24 +153,29 @@ def _run(command: Run) -> None:
             )
     out = RUNS / command.preset if command.out is None else command.out
     places = Places(command.data, inception=command.inception, device=command.device)
-    for name in dict.fromkeys(wanted):
+    team = team_on(command.device)
+    runs = {
+        name: replace(preset.runs[name], places=places).shared_by(team.count) for name in wanted
+    }
+    for name, experiment in runs.items():
         try:
-            _one(name, replace(preset.runs[name], places=places), out / name, command)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(
+            _one(name, experiment, out / name, command)
+        except KeyboardInterrupt as interrupt:
+            raise type(interrupt)(
                 f"Interrupted in {name}: the rounds so far are in {out}, and --resume goes on."
             ) from None
-    if team_on(command.device).first:
-        _print_results([(name, out / name) for name in wanted])
+    if team.first:
+        _print_results([(name, out / name) for name in runs])
         print(f"Results are in {out}")
 
 
 def _one(name: str, experiment: ImageExperiment, path: Path, command: Run) -> None:
     """One run, in as many processes as there are."""
     team = experiment.team
-    complete = len(read_lines(path / METRICS)) > experiment.iterations
-    if team.told(complete and command.resume):
+    if not team.agreed(lambda: rounds_left(experiment, path, resume=command.resume)):
         return
+    # Before the bar below, since reading may show its own.
+    experiment.ready()
     if not team.first:
         # The first process records; this one does the same rounds.
         for _ in experiment.loop().rounds():

@@ -3,30 +3,43 @@
 Processes are started by ``torchrun``; Lightning Fabric finds them. All draw from the same streams
 and therefore agree on candidates, rewards and who is kept; what they share out is the training, a
 part of every batch each (gradients are averaged), and the sampling, a part of the candidates each.
-The first process writes the run's folder.
+Who is kept is what the first process found: rewards are rounded alike only on devices that are
+alike. The first process writes the run's folder.
 """
 
 from __future__ import annotations
 
 import functools
+import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 
 from sim.loop import Loop, Round
 from sim.protocols import Generator, Progress, silent
 
-# What torchrun tells its processes.
-COUNT = "WORLD_SIZE"
+# How long processes wait for the first one, which trains the classifier alone and measures rounds.
+PATIENCE = timedelta(hours=6)
+T = TypeVar("T")
 
 
-def processes() -> int:
-    """How many processes there are: one, unless torchrun started several."""
-    return int(os.environ.get(COUNT, "1"))
+def processes() -> tuple[int, int]:
+    """How many processes there are, and how many of them on this machine: one, unless torchrun
+    started several."""
+    # Of other launchers' variables of the same names nothing is known.
+    if not torch.distributed.is_torchelastic_launched():
+        return 1, 1
+    return int(os.environ["WORLD_SIZE"]), int(os.environ["LOCAL_WORLD_SIZE"])
+
+
+class EndedElsewhere(RuntimeError):
+    """Another process of the run has ended, and has said why: this one cannot go on."""
 
 
 class Team:
@@ -40,12 +53,13 @@ class Team:
     Raises
     ------
     ValueError
-        For a device that is not there.
+        For a device that is not there, or fewer of them than processes.
     """
 
     def __init__(self, device: str = "auto") -> None:
         kind, _, index = device.partition(":")
-        if kind not in ("auto", "cpu", "cuda") or (index and not index.isdecimal()):
+        known = index.isdecimal() and kind == "cuda" if ":" in device else True
+        if kind not in ("auto", "cpu", "cuda") or not known:
             raise ValueError(f"device {device!r}: give auto, cpu, cuda or one like cuda:1.")
         count = torch.cuda.device_count()
         if kind == "cuda" and (count == 0 or (index and int(index) >= count)):
@@ -55,9 +69,24 @@ class Team:
             )
         if kind == "auto":
             kind = "cuda" if count else "cpu"
-        several = processes()
+        several, here = processes()
         if several > 1:
-            self.fabric = Fabric(accelerator=kind, devices=several, strategy="ddp")
+            if index:
+                raise ValueError(f"device {device!r} is one for {several} processes: give cuda.")
+            if kind == "cuda" and here > count:
+                raise ValueError(
+                    f"there are {here} processes here and {count} CUDA devices: start as many "
+                    "processes as devices."
+                )
+            # Imported here: it takes seconds, which a single process need not wait.
+            from lightning_fabric import Fabric
+            from lightning_fabric.strategies import DDPStrategy
+
+            logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+            strategy = DDPStrategy(timeout=PATIENCE)
+            self.fabric = Fabric(
+                accelerator=kind, devices=here, num_nodes=several // here, strategy=strategy
+            )
             self.fabric.launch()
             self.device = self.fabric.device
             self.rank, self.count = self.fabric.global_rank, self.fabric.world_size
@@ -73,7 +102,33 @@ class Team:
 
     def told(self, value: Any) -> Any:
         """What the first process says, in all of them."""
-        return value if self.fabric is None else self.fabric.broadcast(value)
+        if self.fabric is None:
+            return value
+        with self._together():
+            return self.fabric.broadcast(value)
+
+    def agreed(self, function: Callable[[], T]) -> T:
+        """What a function gives in the first process, which alone calls it, in all of them.
+
+        Raises
+        ------
+        EndedElsewhere
+            In the others, where it raises in the first.
+        """
+        if self.fabric is None:
+            return function()
+        found, fault = None, None
+        if self.first:
+            try:
+                found = function()
+            except Exception as error:
+                fault = error
+        found, failed = self.told((found, fault is not None))
+        if fault is not None:
+            raise fault
+        if failed:
+            raise EndedElsewhere(f"process {self.rank} ends with the first one, which says why.")
+        return found
 
     def average(self, tensors: Sequence[torch.Tensor]) -> None:
         """Replace each tensor by its mean over the processes."""
@@ -81,7 +136,8 @@ class Team:
             return
         # In one piece: a call for each of hundreds of tensors would cost more than their transfer.
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
-        torch.distributed.all_reduce(flat)
+        with self._together():
+            torch.distributed.all_reduce(flat)
         flat /= self.count
         for tensor, part in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
             tensor.copy_(part.view_as(tensor))
@@ -91,8 +147,23 @@ class Team:
         if self.fabric is None:
             return part[:n]
         parts = [torch.empty_like(part) for _ in range(self.count)]
-        torch.distributed.all_gather(parts, part.contiguous())
+        with self._together():
+            torch.distributed.all_gather(parts, part.contiguous())
         return torch.cat(parts)[:n]
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """Says in one sentence that another process is gone."""
+        try:
+            yield
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            first_line = str(error).partition("\n")[0]
+            raise EndedElsewhere(
+                f"process {self.rank} cannot reach the others any more ({first_line}): one of "
+                "them has ended, and says why."
+            ) from error
 
 
 @functools.cache
@@ -152,3 +223,10 @@ class SharedLoop(Loop):
             if state is not None and not self.team.first:
                 self.load(state)
         yield from super().rounds()
+
+    def _round(self) -> Round:
+        found = super()._round()
+        if self.team.count == 1 or found.kept is None:
+            return found
+        kept = self.team.told(found.kept.cpu())
+        return replace(found, kept=kept.to(found.rewards.device))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gpu_experiments.classifier import Classifier
+from gpu_experiments.classifier import NETWORKS, Classifier
 from gpu_experiments.classifier_training import ClassifierSettings, train_classifier
 from gpu_experiments.data import NAMES, Labelled, Split, load
 from gpu_experiments.diffusion import ImageDiffusion, ImageDiffusionSettings
@@ -27,7 +27,9 @@ from gpu_experiments.flow import FlowSettings, ImageFlow
 from gpu_experiments.images import Images, to_bytes
 from gpu_experiments.metrics import Reference, features_for, measured, predicted
 from gpu_experiments.pretrained import Pretrained
-from gpu_experiments.rewards import ClassReward, ConfidenceReward, learn_reward
+from gpu_experiments.rewards import ClassReward, ConfidenceReward, LearntReward, learn_reward
+from gpu_experiments.sources import digits
+from gpu_experiments.sources.collection import CIFAR10
 from gpu_experiments.trained_once import trained_once
 from sim.curation import KChoice
 from sim.loop import LoopSettings, Round
@@ -36,6 +38,16 @@ from sim.runs import plain
 from sim.streams import Streams
 
 RewardKind = Literal["class", "confidence", "learnt"]
+
+# Of images by the name of the data: channels, height and width, and number of classes.
+KNOWN = {
+    "digits": ((1, 8, 8), len(digits.NAMES)),
+    "cifar10": ((3, CIFAR10.size, CIFAR10.size), len(CIFAR10.names)),
+}
+# Neighbours of precision and recall.
+NEIGHBOURS = 3
+# Beyond it weights exp(r) are no numbers of float64.
+MOST = 709
 
 
 @dataclass(frozen=True)
@@ -129,20 +141,60 @@ class ImageExperiment:
                 raise ValueError(
                     f"{name} = {getattr(self, name)!r}: give one of {', '.join(known)}."
                 )
-        for name, least in (("index", 0), ("comparisons", 1), ("compared", 10), ("saved", 0)):
+        for name, kinds in (
+            ("model", FlowSettings | ImageDiffusionSettings),
+            ("classifier", ClassifierSettings),
+        ):
+            if not isinstance(getattr(self, name), kinds):
+                raise ValueError(f"{name} = {getattr(self, name)!r} is no settings of a {name}.")
+        least_of = {"index": 0, "comparisons": 1, "compared": 10, "saved": 0}
+        if self.limit is not None:
+            least_of["limit"] = 20
+        for name, least in least_of.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ValueError(f"{name} = {value!r} is not a whole number of at least {least}.")
-        if self.limit is not None and (isinstance(self.limit, bool) or not self.limit >= 20):
-            raise ValueError(f"limit = {self.limit!r} is not a whole number of at least 20.")
-        for name in ("gamma", "temperature"):
+        for name in ("gamma", "temperature", "lam"):
             value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise ValueError(f"{name} = {value} is not a positive finite number.")
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ValueError(f"{name} = {value!r} is not a number.")
+        for name, most in (("gamma", MOST), ("temperature", math.inf)):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and 0 < value <= most):
+                limit = "" if math.isinf(most) else f" of at most {most}"
+                raise ValueError(f"{name} = {value} is not a positive finite number{limit}.")
+        if not isinstance(self.warm_start, bool):
+            raise ValueError(f"warm_start = {self.warm_start!r} is neither True nor False.")
         Streams(self.seed)
         Streams(self.pretraining)
         self.curator()
         self.settings  # noqa: B018, it refuses what is out of range
+        if self.K * self.kept <= NEIGHBOURS:
+            raise ValueError(
+                f"K * kept = {self.K * self.kept} candidates are too few for precision and recall: "
+                f"give more than {NEIGHBOURS}."
+            )
+        self._refuse_what_does_not_fit_the_data()
+
+    def _refuse_what_does_not_fit_the_data(self) -> None:
+        shape, classes = KNOWN[self.data]
+        if self.index >= classes:
+            raise ValueError(
+                f"index = {self.index} is no class of {self.data}: give one from 0 to "
+                f"{classes - 1}."
+            )
+        takes = NETWORKS[self.classifier.network].shape
+        if takes != shape:
+            raise ValueError(
+                f"classifier.network = {self.classifier.network!r} takes images of shape {takes} "
+                f"and those of {self.data} have {shape}: give another network."
+            )
+        self.model.accepts(shape)
+        if (weights := self.places.inception) is not None:
+            if shape[0] != 3:
+                raise ValueError(f"Inception takes colour images, which {self.data} are not.")
+            if not weights.is_file():
+                raise FileNotFoundError(f"{weights} is no file with parameters of Inception.")
 
     @property
     def settings(self) -> LoopSettings:
@@ -160,13 +212,54 @@ class ImageExperiment:
         generator = "flow" if isinstance(self.model, FlowSettings) else self.model.sampler
         return plain({**content, "generator": generator})
 
+    def shared_by(self, processes: int) -> ImageExperiment:
+        """The same with batches in pieces that so many processes can share out.
+
+        This one, if it has enough of them; else the pieces, within which flow matching couples
+        images, are smaller.
+
+        Raises
+        ------
+        ValueError
+            When the processes cannot have equal parts of a batch.
+        """
+        batch, piece = self.model.batch, self.model.piece
+        if (batch // piece) % processes == 0:
+            return self
+        if batch % processes:
+            raise ValueError(
+                f"a batch of {batch} images cannot be shared out to {processes} processes: start "
+                "a number of them that divides it."
+            )
+        smaller = math.gcd(piece, batch // processes)
+        return replace(self, model=replace(self.model, piece=smaller))
+
+    def ready(self) -> None:
+        """Read the data, and refuse what does not fit them: before anything is trained.
+
+        Raises
+        ------
+        ValueError, FileNotFoundError, ConnectionError, ModuleNotFoundError
+            See :func:`gpu_experiments.data.load`.
+        """
+        if self.settings.real > len(self._train):
+            raise ValueError(
+                f"lam = {self.lam} asks for {self.settings.real} real images per round and there "
+                f"are {len(self._train)}: raise lam, or keep fewer."
+            )
+        self._generator()
+        self._test  # noqa: B018, it is read
+
     def loop(self, progress: Progress = silent) -> SharedLoop:
         """The loop at its beginning."""
-        team, data = self.team, self._train
+        self.ready()
+        team = self.team
+        real = self._train.images.to(team.device)
 
         def make() -> Generator:
             return Pretrained(
                 Sharded(self._generator(), team),
+                real,
                 self.places.models,
                 {**self._shared, "generator": asdict(self.model)},
                 lambda: Streams(self.pretraining)("pretraining"),
@@ -175,7 +268,7 @@ class ImageExperiment:
 
         loop = SharedLoop(
             make,
-            data.images.to(team.device),
+            real,
             self.judge,
             self.curator(),
             self.settings,
@@ -216,15 +309,11 @@ class ImageExperiment:
     @cached_property
     def judges(self) -> Classifier:
         """The classifier, trained if it is not kept from another run."""
-        state = None
-        if self.team.first:
-            state = trained_once(
-                self.places.models,
-                "classifier",
-                {**self._shared, "classifier": asdict(self.classifier)},
-                self._train_classifier,
-            )
-        found = Classifier.from_state(self.team.told(state), self.team.device)
+        config = {**self._shared, "classifier": asdict(self.classifier)}
+        state = self.team.agreed(
+            lambda: trained_once(self.places.models, "classifier", config, self._train_classifier)
+        )
+        found = Classifier.from_state(state, self.team.device)
         found.temperature = self.temperature
         return found
 
@@ -236,10 +325,24 @@ class ImageExperiment:
         of_class = ClassReward(self.judges, self.index, self.gamma)
         if self.reward == "class":
             return of_class
-        rng = Streams(self.pretraining)("comparisons")
-        chosen = rng.integers(len(self._train), size=self.comparisons * self.K)
-        shown = Images(self._train.images[torch.as_tensor(chosen)].to(self.team.device))
-        return learn_reward(self.judges, shown, of_class, self.curator(), rng)
+
+        def learn() -> Any:
+            rng = Streams(self.pretraining)("comparisons")
+            chosen = rng.integers(len(self._train), size=self.comparisons * self.K)
+            shown = Images(self._train.images[torch.as_tensor(chosen)].to(self.team.device))
+            return learn_reward(self.judges, shown, of_class, self.curator(), rng).state()
+
+        names = ("K", "index", "gamma", "temperature", "comparisons")
+        config = {
+            **self._shared,
+            "classifier": asdict(self.classifier),
+            **{name: getattr(self, name) for name in names},
+        }
+        # Kept too: what another device learns from the same answers differs in the last digits.
+        state = self.team.agreed(lambda: trained_once(self.places.models, "reward", config, learn))
+        learnt = LearntReward(self.judges)
+        learnt.load(state)
+        return learnt
 
     @cached_property
     def references(self) -> list[Reference]:
@@ -250,6 +353,7 @@ class ImageExperiment:
                 features,
                 held_out,
                 Streams(self.pretraining)("reference"),
+                k=NEIGHBOURS,
                 most=self.compared,
             )
             for features in features_for(self.judges, self.places.inception, self.team.device)
@@ -257,18 +361,7 @@ class ImageExperiment:
 
     @cached_property
     def _train(self) -> Labelled:
-        found = self._load("train")
-        if self.index >= len(found.names):
-            raise ValueError(
-                f"index = {self.index} is no class of {self.data}: give one from 0 to "
-                f"{len(found.names) - 1}."
-            )
-        if self.settings.real > len(found):
-            raise ValueError(
-                f"lam = {self.lam} asks for {self.settings.real} real images per round and there "
-                f"are {len(found)}: raise lam, or keep fewer."
-            )
-        return found
+        return self._load("train")
 
     @cached_property
     def _test(self) -> Labelled:

@@ -15,12 +15,17 @@ from sim.protocols import Generator, Progress, silent
 
 
 class Pretrained:
-    """A generator that takes its first fit from a file, or makes it and writes the file.
+    """A generator that takes its first fit, if it is to the data of the pretraining, from a file.
+
+    Where there is no file it makes the fit and writes the file.
 
     Parameters
     ----------
     generator
         What is fitted, not fitted yet.
+    data
+        What the file is for: this very tensor, not one like it. A generator that starts anew in a
+        later round has its first fit to other data.
     folder, config, team
         Where the file is, what it depends on, and who trains: :mod:`gpu_experiments.trained_once`.
     stream
@@ -31,12 +36,14 @@ class Pretrained:
     def __init__(
         self,
         generator: Generator,
+        data: torch.Tensor,
         folder: Path,
         config: Mapping[str, Any],
         stream: Callable[[], np.random.Generator],
         team: Team | None = None,
     ) -> None:
         self.generator = generator
+        self.data = data
         self.folder = folder
         self.config = config
         self.stream = stream
@@ -46,9 +53,11 @@ class Pretrained:
     def fit(
         self, data: torch.Tensor, rng: np.random.Generator, progress: Progress = silent
     ) -> Mapping[str, float]:
-        """Fit, the first time to the data that the file is for."""
-        if self.begun:
-            return self.generator.fit(data, rng, progress)
+        """Fit, by way of the file if it is for this fit."""
+        if self.begun or data is not self.data:
+            told = self.generator.fit(data, rng, progress)
+            self.begun = True
+            return told
 
         def train() -> Any:
             told = self.generator.fit(data, self.stream(), progress)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from sim.loop import Loop, Round
 from sim.protocols import DivergedTraining, Generator, Progress, silent
-from sim.runs import SECONDS, RunFolder, write
+from sim.runs import CONFIG, SECONDS, RunFolder, write
 
 SAMPLES = "samples"
 # The number of threads, and the state of random numbers that torchcfm draws from, are those of the
@@ -110,6 +110,8 @@ def record(
     OSError
         When a file cannot be written, as on a full disk; earlier rounds are kept.
     """
+    if not rounds_left(experiment, path, resume=resume):
+        return RunFolder(path, experiment.as_json())
     seen = _Seen(watch)
     loop = experiment.loop(seen.fitting)
     seconds: dict[str, float] = {}
@@ -117,13 +119,8 @@ def record(
     loop.generator = loop.make()
     folder = RunFolder(path, experiment.as_json())
     with _ONE_RUN, folder.alone(), _one_thread():
-        found = folder.metrics()
-        if found and not resume:
-            raise AlreadyBegun(
-                f"{path} holds this run up to round {found[-1]['t']} of {experiment.iterations}: "
-                "--resume goes on with it, another --out starts anew."
-            )
-        if len(found) > experiment.iterations:
+        # Again: another process may have written meanwhile.
+        if not rounds_left(experiment, path, resume=resume):
             return folder
         state = folder.load()
         if state is not None:
@@ -143,6 +140,27 @@ def record(
             # The message of the same number, so that it stays of its kind.
             raise OSError(error.errno, _and_how_to_go_on(error, folder)) from error
     return folder
+
+
+def rounds_left(experiment: Recordable, path: Path, *, resume: bool) -> bool:
+    """Whether rounds of the run are still to be done; refused is what cannot go on in the folder.
+
+    A folder that is not there yet is not made.
+
+    Raises
+    ------
+    AlreadyBegun, ValueError
+        See :func:`record`.
+    """
+    if not (path / CONFIG).exists():
+        return True
+    found = RunFolder(path, experiment.as_json()).metrics()
+    if found and not resume:
+        raise AlreadyBegun(
+            f"{path} holds this run up to round {found[-1]['t']} of {experiment.iterations}: "
+            "--resume goes on with it, another --out starts anew."
+        )
+    return len(found) <= experiment.iterations
 
 
 def _and_how_to_go_on(error: Exception, folder: RunFolder) -> str:
