@@ -28,6 +28,7 @@ NAMES = (
     "over_optimisation",
     "finite_sample_bands",
     "reward_kl_frontier",
+    "solver_quality",
 )
 
 OPTIONAL = ("torch", "torchcfm", "torchdiffeq", "diffusers")

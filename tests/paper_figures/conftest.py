@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from gpu_experiments.flow import FlowSettings
 from paper_figures import style, trained
 from paper_figures.exact_and_trained import Case
 from paper_figures.gap_by_generator import Source
@@ -81,6 +82,11 @@ REDUCED = {
             Case(Iterates("moons", (0, 1), (0, 2), (*SMALL, *SHORT)), "mixed", 2, "moons"),
         ),
         "points": 19,
+    },
+    "solver_quality": {
+        "settings": dataclasses.replace(FlowSettings.smoke(), steps=20, batch=32, piece=32),
+        "images": 40,
+        "budgets": (2, 8, 32),
     },
     "gap_by_generator": {
         "seeds": (0, 1, 2),
