@@ -83,7 +83,7 @@ LOOKS: Mapping[str, tuple[str, str, str]] = {
 
 def draw(results: Results) -> Figure:
     """Difference from the reference, and distance from the data, against evaluations."""
-    figure = style.new_figure(style.COLUMN, 2.4)
+    figure = style.new_figure(style.COLUMN, 2.5)
     difference, distance = figure.subplots(1, 2, sharex=True)
     for number, solver in enumerate(results["solvers"]):
         colour, line, marker = LOOKS[str(solver)]
@@ -100,7 +100,7 @@ def draw(results: Results) -> Figure:
     grey = style.COLOURS["grey"]
     solver, steps = REFERENCE
     for value, line, label in (
-        ("reference", "-", f"{solver}, {steps} evaluations"),
+        ("reference", "-", f"{solver}, {steps}"),
         ("real", ":", f"{int(results['images'])} real images"),
     ):
         distance.axhline(results[value], color=grey, linestyle=line, linewidth=0.9, label=label)
