@@ -7,43 +7,78 @@ stopped goes on where it was.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
+import inspect
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 import sim.sweep
-from paper_figures.results import results_key
-from sim.experiment import Experiment
-from sim.recording import load_samples
+from paper_figures.results import results_key, source_files
+from sim.recording import Recordable, load_samples
 from sim.runs import METRICS, read_lines
 from sim.sweep import Ended, Point, sweep
 
-__all__ = ["candidates", "folder", "metrics", "missing", "run"]
+__all__ = ["Run", "candidates", "folder", "label", "metrics", "missing", "run"]
 
 HASH_DIGITS = 16
 """Of the hash in a folder's name: two runs of one name share them once in 10^19."""
 
 
-def folder(experiment: Experiment, root: Path) -> Path:
-    """Folder of a run below ``root``; it need not exist."""
-    law = type(experiment.data).__name__
+MODELS = "models"
+"""Folder, below that of the runs, of the models that runs of one code share."""
+
+
+class Run(Recordable, Protocol):
+    """What figures have run: :class:`sim.experiment.Experiment`, and those on images."""
+
+    data: Any
+    lam: float
+    seed: int
+
+
+def label(experiment: Run) -> str:
+    """What was run, for people."""
+    fields = experiment.as_json()
+    named = isinstance(experiment.data, str)
+    data = [experiment.data, fields["reward"]] if named else [type(experiment.data).__name__]
     ratio = "pure" if math.isinf(experiment.lam) else f"lam-{experiment.lam:g}"
-    key = hashlib.sha256(f"{_code()}\n{experiment!r}".encode()).hexdigest()[:HASH_DIGITS]
-    return root / f"{law}-{ratio}-{experiment.generator}-{experiment.seed}-{key}"
+    return "-".join([*data, ratio, fields["generator"], str(experiment.seed)])
+
+
+def folder(experiment: Run, root: Path) -> Path:
+    """Folder of a run below ``root``; it need not exist."""
+    return root / f"{label(experiment)}-{_hash(_code(type(experiment)), repr(experiment))}"
+
+
+def _hash(*texts: str) -> str:
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:HASH_DIGITS]
 
 
 @functools.cache
-def _code() -> str:
-    """Hash of the code that makes runs, as this process found it."""
-    return results_key(Path(sim.sweep.__file__), None)
+def _code(kind: type) -> str:
+    """Hash of the code that makes runs of a kind, as this process found it."""
+    runner, own = Path(sim.sweep.__file__), Path(inspect.getfile(kind))
+    parts = [runner] if own.resolve() in source_files(runner) else [runner, own]
+    return "\n".join(results_key(path, None) for path in parts)
 
 
-def missing(experiments: Mapping[str, Experiment], root: Path) -> dict[str, Experiment]:
+def _placed(experiment: Run, root: Path) -> Run:
+    """The same, with the models that it shares with others of this code below ``root``."""
+    if not hasattr(experiment, "places"):
+        return experiment
+    models = root / MODELS / _hash(_code(type(experiment)))
+    places = dataclasses.replace(experiment.places, models=models.absolute())
+    return dataclasses.replace(experiment, places=places)
+
+
+def missing(experiments: Mapping[str, Run], root: Path) -> dict[str, Run]:
     """Those of the experiments, by the names of their folders, that are not complete there."""
     return {
         path.name: experiment
@@ -53,9 +88,9 @@ def missing(experiments: Mapping[str, Experiment], root: Path) -> dict[str, Expe
     }
 
 
-def run(experiments: Mapping[str, Experiment], root: Path, processes: int) -> Iterator[Ended]:
+def run(experiments: Mapping[str, Run], root: Path, processes: int) -> Iterator[Ended]:
     """Make runs, by the names of their folders, each told as it ends."""
-    grid = [Point(name, experiment) for name, experiment in experiments.items()]
+    grid = [Point(name, _placed(each, root)) for name, each in experiments.items()]
     return sweep(grid, root, resume=True, processes=processes)
 
 
