@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import math
 from dataclasses import replace
 from fractions import Fraction
@@ -15,6 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.theory.claims import (
+    test_counterexamples,
+    test_mixed_claims,
+    test_open_questions,
+    test_pure_claims,
+    test_theorem_2_2,
+)
 from theory.claims import Standing, claims
 from theory.claims.claim import Claim
 from theory.claims.theorem_2_4_sharp import sharp_constant
@@ -235,3 +243,19 @@ def test_exact_counts_as_strongest_only_where_it_covers_the_family() -> None:
     sharp = verify(claims["theorem-2.4-sharp"], strengths, instances=2, seed=0)
     assert sharp.strongest is Strength.CERTIFIED
     assert verify(claims["lemma-2.2"], strengths, instances=2, seed=0).strongest is Strength.EXACT
+
+
+def test_every_false_twin_has_a_confirmation_by_other_code() -> None:
+    """In one file and no other; those of Theorem 2.2, which is about parameters, by name."""
+    confirmed = [
+        *test_counterexamples.TWINS,
+        *test_mixed_claims.TWINS,
+        *test_open_questions.TWINS,
+        *test_pure_claims.TWINS,
+    ]
+    assert len(set(confirmed)) == len(confirmed)
+    twins = {(name, twin.name) for name, claim in claims.items() for twin in claim.false_twins}
+    parametric = {(name, twin) for name, twin in twins if name == "theorem-2.2"}
+    assert set(confirmed) == twins - parametric
+    source = inspect.getsource(test_theorem_2_2)
+    assert all(f'"{twin}"' in source for _, twin in parametric)

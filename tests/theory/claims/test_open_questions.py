@@ -1,75 +1,47 @@
 """Open questions: their false twins fall to counterexamples that code of another kind confirms, the
 parts that are proved hold step by step, and what the claim files say of their standing is so.
 
-The confirmation shares nothing with the library: the loop is iterated in 60-digit floating point,
-the law of the opponents' sum built by plain convolution.
+See ``sixty_digits.py``.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from fractions import Fraction
-from functools import cache
 from itertools import pairwise
 
 import mpmath
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mpf
 
+from tests.theory.claims.sixty_digits import (
+    CLEARLY,
+    DIGITS,
+    Laws,
+    Vector,
+    factor,
+    number,
+    numbers,
+    refutation,
+    trajectory,
+    twins,
+)
 from theory.claims import Standing, claims
 from theory.evidence import ball, rational
 from theory.evidence.instance import Instance
-from theory.evidence.search import Refutation
 from theory.evidence.verdict import Status
-from theory.evidence.verify import refute_twin
 
 OPEN = ["monotone-reward-mixed", "monotone-dominance-mixed", "condensation-threshold"]
-TWINS = [(name, twin.name) for name in OPEN for twin in claims[name].false_twins]
-DIGITS = 60
-# Far above what 60 digits can get wrong, far below any counterexample's relative margin.
-CLEARLY = mpf(10) ** -30
-
-Law = list[mpf]
+TWINS = twins(OPEN)
 
 
-def number(value: object) -> mpf:
-    return mpf(value.numerator) / value.denominator  # type: ignore[attr-defined]
+def mean(p: Vector, instance: Instance) -> mpf:
+    return mpmath.fdot(p, numbers(instance.weights))
 
 
-def factor(p: Law, instance: Instance) -> Law:
-    K, w = instance.K, instance.weights
-    if K == math.inf:
-        average = mean(p, instance)
-        return [number(x) / average for x in w]
-    sums = {Fraction(0): mpf(1)}
-    for _ in range(int(K) - 1):
-        longer: dict[Fraction, mpf] = {}
-        for total, mass in sums.items():
-            for pi, wi in zip(p, w, strict=True):
-                longer[total + wi] = longer.get(total + wi, mpf(0)) + mass * pi
-        sums = longer
-    return [mpmath.fsum(m * number(K * x / (x + s)) for s, m in sums.items()) for x in w]
-
-
-def trajectory(instance: Instance) -> list[Law]:
-    reference = [number(p) for p in instance.probabilities]
-    lam = number(instance.lam)
-    laws = [reference if instance.initial is None else [number(x) for x in instance.initial]]
-    for _ in range(instance.steps):
-        kept = [x * h for x, h in zip(laws[-1], factor(laws[-1], instance), strict=True)]
-        laws.append([(q + lam * x) / (1 + lam) for q, x in zip(reference, kept, strict=True)])
-    return laws
-
-
-def mean(p: Law, instance: Instance) -> mpf:
-    return mpmath.fdot(p, [number(w) for w in instance.weights])
-
-
-def descending(p: Law, instance: Instance) -> Law:
+def descending(p: Vector, instance: Instance) -> Vector:
     """Masses of the distinct weights, the largest weight first."""
     levels = sorted(set(instance.weights), reverse=True)
     return [
@@ -78,7 +50,7 @@ def descending(p: Law, instance: Instance) -> Law:
     ]
 
 
-def tails(p: Law, instance: Instance) -> Law:
+def tails(p: Vector, instance: Instance) -> Vector:
     masses = descending(p, instance)
     return [mpmath.fsum(masses[: j + 1]) for j in range(len(masses) - 1)]
 
@@ -86,22 +58,22 @@ def tails(p: Law, instance: Instance) -> Law:
 # Each returns how far the twin's smaller side exceeds its larger one, at the worst moment.
 
 
-def drop_of_mean(instance: Instance, laws: list[Law]) -> mpf:
+def drop_of_mean(instance: Instance, laws: Laws) -> mpf:
     return max(mean(p, instance) - mean(q, instance) for p, q in pairwise(laws))
 
 
-def growth_of_gain(instance: Instance, laws: list[Law]) -> mpf:
+def growth_of_gain(instance: Instance, laws: Laws) -> mpf:
     gains = [mean(q, instance) - mean(p, instance) for p, q in pairwise(laws)]
     return max(b - a for a, b in pairwise(gains))
 
 
-def shrinkage_of_gain(instance: Instance, laws: list[Law]) -> mpf:
+def shrinkage_of_gain(instance: Instance, laws: Laws) -> mpf:
     gains = [mean(q, instance) - mean(p, instance) for p, q in pairwise(laws)]
     lam = number(instance.lam)
     return max(lam / (1 + lam) * a - b for a, b in pairwise(gains))
 
 
-def drop_of_tail(instance: Instance, laws: list[Law]) -> mpf:
+def drop_of_tail(instance: Instance, laws: Laws) -> mpf:
     return max(
         x - y
         for p, q in pairwise(laws)
@@ -109,7 +81,7 @@ def drop_of_tail(instance: Instance, laws: list[Law]) -> mpf:
     )
 
 
-def drop_of_ratio(instance: Instance, laws: list[Law]) -> mpf:
+def drop_of_ratio(instance: Instance, laws: Laws) -> mpf:
     drops = []
     for p, q in pairwise(laws):
         before, now = descending(p, instance), descending(q, instance)
@@ -119,12 +91,12 @@ def drop_of_ratio(instance: Instance, laws: list[Law]) -> mpf:
 
 
 def excess_of_top(
-    instance: Instance, laws: list[Law], constant: mpf, average_rivals: bool = False
+    instance: Instance, laws: Laws, constant: mpf, average_rivals: bool = False
 ) -> mpf:
-    reference = [number(p) for p in instance.probabilities]
+    reference = numbers(instance.probabilities)
     top = max(range(len(reference)), key=lambda i: instance.weights[i])
     weight, K = number(instance.weights[top]), instance.K
-    hope = factor(reference, instance)[top]
+    hope = factor(reference, instance.weights, instance.K)[top]
     if average_rivals:
         hope = K * weight / (weight + (K - 1) * mean(reference, instance))
     hold = 1 + number(instance.lam) * (1 - hope)
@@ -132,7 +104,7 @@ def excess_of_top(
     return max(descending(p, instance)[0] * hold - constant * real for p in laws[1:])
 
 
-VIOLATION: dict[tuple[str, str], Callable[[Instance, list[Law]], mpf]] = {
+VIOLATION: dict[tuple[str, str], Callable[[Instance, Laws], mpf]] = {
     ("monotone-reward-mixed", "any start"): drop_of_mean,
     ("monotone-reward-mixed", "gains never grow"): growth_of_gain,
     ("monotone-reward-mixed", "gains shrink by λ/(1+λ) at most"): shrinkage_of_gain,
@@ -146,14 +118,6 @@ VIOLATION: dict[tuple[str, str], Callable[[Instance, list[Law]], mpf]] = {
     ),
     ("condensation-threshold", "any start"): lambda i, laws: excess_of_top(i, laws, mpf(1)),
 }
-
-
-@cache
-def refutation(name: str, twin: str) -> Refutation:
-    (chosen,) = (t for t in claims[name].false_twins if t.name == twin)
-    found = refute_twin(claims[name], chosen, np.random.default_rng(2))
-    assert isinstance(found, Refutation)
-    return found
 
 
 def test_every_twin_has_its_own_confirmation() -> None:
