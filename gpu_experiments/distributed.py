@@ -159,10 +159,10 @@ class Team:
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
-            first_line = str(error).partition("\n")[0]
+            fault = str(error).partition(". ")[0].partition("\n")[0]
             raise EndedElsewhere(
-                f"process {self.rank} cannot reach the others any more ({first_line}): one of "
-                "them has ended, and says why."
+                f"process {self.rank} cannot reach the others any more ({fault}): one of them has "
+                "ended, and says why."
             ) from error
 
 

@@ -100,6 +100,7 @@ def pair(doing: Any, tmp_path: Path) -> Callable[..., tuple[list[int], list[str]
             port = free.getsockname()[1]
         began = []
         for rank in range(2):
+            (tmp_path / f"printed-{rank}").unlink(missing_ok=True)
             environment = {
                 "TORCHELASTIC_RUN_ID": "none",
                 "MASTER_ADDR": "127.0.0.1",
