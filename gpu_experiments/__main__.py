@@ -72,7 +72,7 @@ class Run:
 
     preset: tyro.conf.Positional[str]
     """Name of the preset, as in the list."""
-    only: tuple[str, ...] = ()
+    only: tuple[str, ...] | None = None
     """These of its runs, by name."""
     data: Path | None = None
     """CIFAR-10: its archive, the unpacked batches, or files in Hugging Face's parquet layout; by
@@ -144,7 +144,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(command: Run) -> None:
     preset = _find(command.preset)
-    wanted = command.only or tuple(preset.runs)
+    if command.only == ():
+        raise UsageError(f"--only names no run: give some after it, as {next(iter(preset.runs))}.")
+    wanted = tuple(preset.runs) if command.only is None else command.only
     for name in wanted:
         if name not in preset.runs:
             raise UsageError(
@@ -227,7 +229,8 @@ def _list() -> None:
 def _print_results(runs: Sequence[tuple[str, Path]]) -> None:
     table = Table(box=None)
     for heading in ("run", "t", "E[r]", "±", "largest class", "Fréchet", "prec.", "recall", "s"):
-        table.add_column(escape(heading), justify="left" if heading == "run" else "right")
+        name = heading == "run"
+        table.add_column(escape(heading), justify="left" if name else "right", no_wrap=name)
     for name, path in runs:
         lines = read_lines(path / METRICS)
         seconds = {line["t"]: line["all"] for line in read_lines(path / SECONDS)}
