@@ -389,7 +389,10 @@ class TrainedUNet:
         return nullcontext()
 
     def _at_work(self) -> AbstractContextManager[Any]:
-        return one_thread() if self.device.type == "cpu" else nullcontext()
+        if self.device.type == "cpu":
+            return one_thread()
+        # A few shapes of convolution occur, thousands of times each: try which kernel is fastest.
+        return torch.backends.cudnn.flags(enabled=True, benchmark=True)
 
     @contextmanager
     def _seeded(self, rng: np.random.Generator) -> Iterator[None]:
@@ -399,7 +402,9 @@ class TrainedUNet:
                 yield
                 return
             with torch.random.fork_rng(devices=[self.device]):
-                torch.cuda.manual_seed(int(rng.integers(2**63)))
+                # The current device need not be this one, as with cuda:1.
+                with torch.cuda.device(self.device):
+                    torch.cuda.manual_seed(int(rng.integers(2**63)))
                 yield
 
 
@@ -421,8 +426,10 @@ class _Batches:
         self._pieces = [
             (place, torch_generator(rng, device), rng) for place, rng in enumerate(pieces)
         ][unet.replicas.rank :: unet.replicas.count]
-        # Coupling waits for distances: on a stream of its own it does not wait for the last step.
-        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        # Coupling waits for distances: on a stream of its own it does not wait for the last step,
+        # and its small kernels, urgent, not for their turn among those of the step.
+        cuda = device.type == "cuda"
+        self._stream = torch.cuda.Stream(device, priority=-1) if cuda else None
         if self._stream is not None:
             self._stream.wait_stream(torch.cuda.current_stream(device))
 
