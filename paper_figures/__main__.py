@@ -1,9 +1,10 @@
 """Command line: make the figures, all or by name, or list them.
 
-Runs of trained generators that the figures read are made first, several at a time, and kept.
+Runs of trained generators that the figures read are made first, several at a time, and kept. A
+figure whose runs take a GPU reads recorded ones, and is not drawn as long as there are none.
 
-Exit status: 0 when every figure asked for is up to date, 1 when one could not be made, 2 when the
-command cannot be understood, 130 when interrupted.
+Exit status: 0 when every figure asked for is up to date or not recorded yet, 1 when one could not
+be made, 2 when the command cannot be understood, 130 when interrupted.
 """
 
 from __future__ import annotations
@@ -27,12 +28,13 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from paper_figures.figure import PaperFigure, compute, produce, runs_needed
+from paper_figures.figure import PaperFigure, compute, is_recorded, produce, runs_needed
 from paper_figures.registry import FIGURES, MISSING
 from theory.command_line import ended, nearest
 from theory.workers import unordered
 
 LIST = "list"
+NOT_RECORDED = "not recorded yet"
 
 
 def make(
@@ -74,7 +76,8 @@ def make(
     if processes < 1:
         print(f"--processes {processes} runs nothing: give at least 1.", file=sys.stderr)
         return 2
-    wanted = [FIGURES[name] for name in dict.fromkeys(names or FIGURES)]
+    asked = [FIGURES[name] for name in dict.fromkeys(names or FIGURES)]
+    wanted = [figure for figure in asked if is_recorded(figure)]
     with _bar(console) as progress:
         lacking = _run(wanted, results, runs, processes, progress)
         failed = _compute(wanted, results, runs, processes, lacking, progress)
@@ -89,12 +92,16 @@ def make(
             else:
                 told = "drawn" if done.drawn else "kept"
                 console.print(f"{figure.name}: {told} ({done.seconds:.1f} s)", highlight=False)
+    for figure in asked:
+        if figure not in wanted:
+            print(f"{figure.name}: {NOT_RECORDED}")
     for name, library in MISSING.items() if not names else ():
         print(f"Left out: {name}, which needs {library}.", file=sys.stderr)
     if failed:
         print(f"Not made: {', '.join(failed)}.", file=sys.stderr)
         return 1
-    print(f"Figures are in {out.resolve()}")
+    if wanted:
+        print(f"Figures are in {out.resolve()}")
     return 0
 
 
@@ -134,7 +141,7 @@ def _compute(
     failed = sorted(lacking)
     task = progress.add_task("figures", total=len(ready))
     calls = [joblib.delayed(_computed)(figure, results, runs) for figure in ready]
-    alone = processes == 1 or len(ready) == 1
+    alone = processes == 1 or len(ready) <= 1
     for done in (
         (function(*given) for function, given, _ in calls) if alone else unordered(calls, processes)
     ):
@@ -187,7 +194,8 @@ def _why_not(name: str) -> str:
 def _list() -> None:
     table = Table("name", "what it shows", box=None)
     for figure in FIGURES.values():
-        table.add_row(figure.name, figure.caption)
+        state = "" if is_recorded(figure) else f" ({NOT_RECORDED})"
+        table.add_row(figure.name, figure.caption + state)
     for name, library in MISSING.items():
         table.add_row(name, f"(needs {library}, of the extra sim)")
     Console().print(table)

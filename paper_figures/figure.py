@@ -2,7 +2,9 @@
 
 The two never mix: ``compute`` knows nothing of matplotlib, and ``draw`` sees the saved arrays only,
 so a change of style cannot change a number. Where generators are trained, the computation reads
-saved runs (:mod:`paper_figures.trained`). :func:`produce` brings one figure up to date on disk.
+saved runs (:mod:`paper_figures.trained`), or runs that were recorded on another machine and are
+kept with the code (:mod:`paper_figures.image_runs`); what was never recorded is not drawn.
+:func:`produce` brings one figure up to date on disk.
 """
 
 from __future__ import annotations
@@ -30,9 +32,9 @@ from paper_figures.results import (
 )
 
 if TYPE_CHECKING:  # it needs torch, which figures without trained generators do without
-    from sim.experiment import Experiment
+    from paper_figures.trained import Run
 
-__all__ = ["PaperFigure", "Produced", "compute", "produce", "runs_needed"]
+__all__ = ["PaperFigure", "Produced", "compute", "is_recorded", "produce", "runs_needed"]
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,14 @@ class PaperFigure:
         Frozen dataclass with every number the computation can be varied by.
     compute
         Function of the parameters returning named arrays; of the folders of the runs too, by name,
-        where there are experiments.
+        where there are experiments or a record.
     draw
         Function of those arrays returning a matplotlib figure.
     experiments
         Function of the parameters returning the runs that are read, by name.
+    record
+        Function of the parameters returning the folders of recorded runs that are read, by name:
+        none as long as they have not been recorded, and then there is no figure.
     """
 
     name: str
@@ -64,12 +69,16 @@ class PaperFigure:
     parameters: Any
     compute: Callable[..., Results]
     draw: Callable[[Results], matplotlib.figure.Figure]
-    experiments: Callable[[Any], Mapping[str, Experiment]] | None = None
+    experiments: Callable[[Any], Mapping[str, Run]] | None = None
+    record: Callable[[Any], Mapping[str, Path]] | None = None
 
 
 @dataclass(frozen=True)
 class Produced:
-    """What bringing a figure up to date took: files, seconds, and whether work was needed."""
+    """What bringing a figure up to date took: files, seconds, and whether work was needed.
+
+    A figure that is not recorded has no files.
+    """
 
     paths: list[Path]
     seconds: float
@@ -77,11 +86,16 @@ class Produced:
     drawn: bool
 
 
-def runs_needed(figure: PaperFigure, results_folder: Path) -> Mapping[str, Experiment]:
+def is_recorded(figure: PaperFigure) -> bool:
+    """Whether the recorded runs that a figure reads are there; one that reads none has all."""
+    return figure.record is None or bool(figure.record(figure.parameters))
+
+
+def runs_needed(figure: PaperFigure, results_folder: Path) -> Mapping[str, Run]:
     """Runs that a figure has to read: none when its results are saved already."""
     if figure.experiments is None:
         return {}
-    key = results_key(figure.file, figure.parameters)
+    key = _results_key(figure)
     saved = load(results_folder / f"{figure.name}.npz", key)
     return figure.experiments(figure.parameters) if saved is None else {}
 
@@ -92,18 +106,23 @@ def compute(figure: PaperFigure, results_folder: Path, runs: Path) -> bool:
     Parameters
     ----------
     figure
-        What to compute; the runs that it needs must be complete.
+        What to compute; the runs that it needs must be complete. Nothing is computed of one that is
+        not recorded.
     results_folder, runs
         Folders of the saved results and of the runs.
     """
-    key = results_key(figure.file, figure.parameters)
+    if not is_recorded(figure):
+        return False
+    key = _results_key(figure)
     path = results_folder / f"{figure.name}.npz"
     if load(path, key) is not None:
         return False
     # One thread of linear algebra: the last bits do not depend on the number of cores, and the
     # matrices are too small to gain from more.
     with threadpool_limits(limits=1):
-        if figure.experiments is None:
+        if figure.record is not None:
+            results = figure.compute(figure.parameters, figure.record(figure.parameters))
+        elif figure.experiments is None:
             results = figure.compute(figure.parameters)
         else:
             from paper_figures import trained
@@ -115,6 +134,18 @@ def compute(figure: PaperFigure, results_folder: Path, runs: Path) -> bool:
     return True
 
 
+def _results_key(figure: PaperFigure) -> str:
+    """Hash of all that a figure's numbers depend on, the contents of recorded runs included."""
+    key = results_key(figure.file, figure.parameters)
+    if figure.record is None:
+        return key
+    parts = [key]
+    for name, folder in sorted(figure.record(figure.parameters).items()):
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        parts += [f"{name} {path.relative_to(folder)} {_hash(path)}" for path in files]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
 def produce(figure: PaperFigure, results_folder: Path, runs: Path, out: Path) -> Produced:
     """Bring a figure up to date: its results (:func:`compute`), and its files from these.
 
@@ -122,6 +153,8 @@ def produce(figure: PaperFigure, results_folder: Path, runs: Path, out: Path) ->
     same results by the same drawing code, style and version of matplotlib.
     """
     start = time.perf_counter()
+    if not is_recorded(figure):
+        return Produced([], time.perf_counter() - start, computed=False, drawn=False)
     computed = compute(figure, results_folder, runs)
     path = results_folder / f"{figure.name}.npz"
     results, key = read_results(path)

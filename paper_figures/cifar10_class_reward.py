@@ -1,0 +1,28 @@
+"""CIFAR-10 images with the class reward, recorded (:mod:`paper_figures.image_rewards`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from paper_figures import image_rewards, image_runs
+from paper_figures.figure import PaperFigure
+from paper_figures.results import Results
+
+
+def compute(parameters: image_runs.Recorded, runs: Mapping[str, Path]) -> Results:
+    """See :func:`paper_figures.image_rewards.compute`."""
+    return image_rewards.compute(runs, "class")
+
+
+FIGURE = PaperFigure(
+    name="cifar10_class_reward",
+    caption="Rewarding the first class of CIFAR-10 by a classifier's probability: its share"
+    " and the mean reward by round, without and with real images, beside the exact "
+    "loop's prediction",
+    file=Path(__file__),
+    parameters=image_runs.Recorded(("class",)),
+    compute=compute,
+    draw=image_rewards.draw_class,
+    record=image_runs.recorded,
+)

@@ -1,0 +1,269 @@
+r"""Runs on images as figures read them: made from a preset, or recorded and kept with the code.
+
+A figure of digits reads runs that are made for it (:mod:`paper_figures.trained`); one of CIFAR-10
+reads runs that a GPU made, of which ``recorded/cifar10/`` keeps what figures show, with where they
+were made (:func:`keep`). What has not been recorded is not drawn. Both kinds are folders of the
+same form, by names like ``class-pure-0``: reward, loop, seed.
+
+**The prediction** is the exact loop on the candidates of the runs' own round 0, their rewards and
+predicted classes (:mod:`gpu_experiments.prediction`): nothing in it is fitted to later rounds. In
+the mixed loop the same candidates stand for the real images. Trained runs leave it, for three
+reasons that its band does not hold:
+
+* *Model error is renewed.* Beside images like those that were selected every refitted model makes
+  some that the classifier is unsure of, as the first model did, whereas the prediction loses them
+  for good: the mean reward stays below it. Nor does that error strike all classes alike. Where the
+  prediction has no differences of reward left to select by, the trained loop has new ones each
+  round, and class shares go on to drift.
+* *A warm-started model lags.* A short refit goes part of the way from the last law to the new
+  training set: what rises does so later than predicted, and what falls too.
+* *In the mixed loop real images are not samples of the first model.* They are cleaner, so the
+  reward that they bring in is higher than that of the candidates that stand for them, as far as the
+  refit follows them.
+
+A run's distance from the band is what these come to.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from gpu_experiments.data import load
+from gpu_experiments.experiment import ImageExperiment, Places
+from gpu_experiments.prediction import Prediction, Scored, Sizes, predict
+from gpu_experiments.presets import PRESETS
+from gpu_experiments.sources.collection import CIFAR10
+from paper_figures.results import Results, write_atomically
+from sim.recording import SAMPLES, load_samples
+from sim.runs import CONFIG, ENVIRONMENT, METRICS, SECONDS, read_lines
+
+RATIOS = ("pure", "mixed")
+REWARDS = ("class", "confidence")
+RECORDED = Path(__file__).with_name("recorded") / "cifar10"
+"""Folder of the recorded runs."""
+
+PROVENANCE = "provenance.json"
+"""File of a recorded run that says on what it was made."""
+
+
+LINE = 66
+"""Characters of 7 pt in a line that is one column wide."""
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Runs that are made and read."""
+
+    runs: tuple[ImageExperiment, ...]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Rewards whose recorded runs are read, in both loops."""
+
+    rewards: tuple[str, ...]
+
+
+def made(*rewards: str) -> Parameters:
+    """Runs on digits with these rewards, in both loops.
+
+    They are small enough for a core, and on another device they would be other runs.
+    """
+    runs = PRESETS["digits-quick"].runs.values()
+    return Parameters(
+        tuple(replace(run, places=Places(device="cpu")) for run in runs if run.reward in rewards)
+    )
+
+
+def experiments(parameters: Parameters) -> dict[str, ImageExperiment]:
+    """The runs by name."""
+    return {_name(run.as_json()): run for run in parameters.runs}
+
+
+def _name(config: Mapping[str, Any]) -> str:
+    ratio = "pure" if math.isinf(float(config["lam"])) else "mixed"
+    return f"{config['reward']}-{ratio}-{config['seed']}"
+
+
+def recorded(parameters: Recorded) -> dict[str, Path]:
+    """Folders of the recorded runs by name; none unless both loops are there for every reward."""
+    found = {}
+    for path in sorted(RECORDED.glob(f"*/{CONFIG}")):
+        config = _read(path)
+        if config["reward"] in parameters.rewards:
+            found[_name(config)] = path.parent
+    there = {name.rpartition("-")[0] for name in found}
+    wanted = {f"{reward}-{ratio}" for reward in parameters.rewards for ratio in RATIOS}
+    return found if there == wanted else {}
+
+
+def keep(run: Path, hardware: str, place: Path | None = None) -> Path:
+    """Keep of a complete run what figures read; the folder that was written.
+
+    Parameters
+    ----------
+    run
+        Folder of the run.
+    hardware
+        What it was made on, in words: figures print them.
+    place
+        Folder of the recorded runs, by default :data:`RECORDED`.
+
+    Raises
+    ------
+    ValueError
+        For a run that is not complete, or one without words on its hardware.
+    """
+    config, rounds = _read(run / CONFIG), len(read_lines(run / METRICS))
+    if rounds <= config["iterations"]:
+        raise ValueError(
+            f"{run} has {rounds} rounds of {config['iterations'] + 1}: finish the run first."
+        )
+    if not hardware.strip():
+        raise ValueError("the hardware has no name: say what the run was made on.")
+    folder = (RECORDED if place is None else place) / _name(config)
+    for name in (CONFIG, ENVIRONMENT, METRICS, SECONDS):
+        write_atomically(folder / name, (run / name).read_bytes())
+    for t in (0, config["iterations"]):
+        file = Path(SAMPLES) / f"{t:03d}.npz"
+        write_atomically(folder / file, (run / file).read_bytes())
+    content = json.dumps({"hardware": hardware.strip()}, indent=1)
+    write_atomically(folder / PROVENANCE, content.encode())
+    return folder
+
+
+def chosen(folders: Mapping[str, Path], reward: str, ratio: str) -> list[Path]:
+    """Runs of one setting in the order of their seeds.
+
+    Raises
+    ------
+    ValueError
+        When there are none, or they differ in more than their seeds.
+    """
+    pattern = re.compile(rf"{reward}-{ratio}-(\d+)")
+    found = {
+        int(match[1]): path for name, path in folders.items() if (match := pattern.match(name))
+    }
+    paths = [found[seed] for seed in sorted(found)]
+    configs = [{**_read(path / CONFIG), "seed": None} for path in paths]
+    if not paths or any(config != configs[0] for config in configs):
+        raise ValueError(
+            f"the {len(paths)} runs of {reward}-{ratio} are not of one configuration: give some "
+            "that differ in their seeds alone."
+        )
+    return paths
+
+
+def config_of(path: Path) -> dict[str, Any]:
+    """What a run depends on."""
+    return _read(path / CONFIG)
+
+
+def seeds(paths: Sequence[Path]) -> NDArray[np.int64]:
+    """Roots of the randomness of runs."""
+    return np.array([_read(path / CONFIG)["seed"] for path in paths])
+
+
+def classes(path: Path) -> list[str]:
+    """Names of the classes."""
+    return list(read_lines(path / METRICS)[0]["shares"])
+
+
+def statistics(paths: Sequence[Path]) -> NDArray[np.float64]:
+    """Class shares, mean reward and mean weight: shape (runs, rounds + 1, classes + 2)."""
+    return np.array(
+        [
+            [[*line["shares"].values(), line["reward"], line["weight"]] for line in lines]
+            for lines in (read_lines(path / METRICS) for path in paths)
+        ]
+    )
+
+
+def predicted(paths: Sequence[Path]) -> Prediction:
+    """The exact loop on what the runs generated in round 0, for one more run.
+
+    Of one run alone the band is that of its own later rounds, given these very candidates.
+    """
+    samples = [load_samples(path, 0) for path in paths]
+    model = Scored(
+        np.concatenate([each["rewards"] for each in samples]),
+        np.concatenate([each["classes"] for each in samples]),
+    )
+    config = _read(paths[0] / CONFIG)
+    lam = float(config["lam"])
+    sizes = Sizes(
+        config["K"],
+        config["kept"],
+        config["iterations"],
+        lam,
+        None if math.isinf(lam) else _real_images(config),
+    )
+    return predict(model, sizes, len(classes(paths[0])), shared=len(paths) == 1)
+
+
+def _real_images(config: Mapping[str, Any]) -> int:
+    """Number of images that the real ones of each round are chosen from."""
+    of_digits = config["data"] == "digits"
+    there = len(load("digits")) if of_digits else CIFAR10.counts["train"]
+    return there if config["limit"] is None else min(there, config["limit"])
+
+
+def provenance(folders: Mapping[str, Path]) -> Results:
+    """``provenance``: where recorded runs were made, by what and in what time; else empty."""
+    paths = list(folders.values())
+    if not any((path / PROVENANCE).exists() for path in paths):
+        return {"provenance": np.array("")}
+    hardware = sorted({_read(path / PROVENANCE)["hardware"] for path in paths})
+    versions = sorted(
+        {
+            ", ".join(
+                [
+                    f"Python {environment['python']}",
+                    *(
+                        f"{name} {environment['packages'][name]}"
+                        for name in ("torch", "torchcfm", "curated-loops")
+                        if name in environment["packages"]
+                    ),
+                ]
+            )
+            for environment in (_read(path / ENVIRONMENT) for path in paths)
+        }
+    )
+    seconds = sum(line["all"] for path in paths for line in read_lines(path / SECONDS))
+    numbers = ", ".join(map(str, sorted(set(seeds(paths).tolist()))))
+    runs = f"{len(paths)} runs, seed{'s' if ',' in numbers else ''} {numbers}"
+    text = "; ".join([*hardware, *versions, f"{runs}; wall time {_minutes(seconds)}"])
+    return {"provenance": np.array(text)}
+
+
+def draw_provenance(figure: Figure, results: Results) -> None:
+    """Beneath a figure of recorded runs, where they were made."""
+    if text := str(results["provenance"]):
+        figure.supxlabel(textwrap.fill(text, LINE), fontsize=7)
+
+
+def round_ticks(axes: Axes, rounds: int) -> None:
+    """Some five ticks on the axis of rounds."""
+    axes.set_xticks(range(0, rounds + 1, max(1, rounds // 5)))
+    axes.set_xlabel(r"round $t$")
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 600 else f"{seconds:.0f} s"
+
+
+def _read(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found

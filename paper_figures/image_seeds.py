@@ -1,0 +1,105 @@
+r"""Runs that differ in their seed alone, side by side: the computation and drawing figures share.
+
+Each has its own prediction: the exact loop on its own candidates of round 0, which it curates, with
+the band for its later rounds given these (:mod:`paper_figures.image_runs`, where it says why runs
+leave the band). What differs between runs, all of which begin with one pretrained model, is chance
+in the candidates, in who is kept and in the refits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from paper_figures import image_runs, style
+from paper_figures.results import Results
+
+LOOKS = {"pure": ("vermilion", "-", "o"), "mixed": ("blue", "--", "s")}
+
+
+def compute(folders: Mapping[str, Path]) -> Results:
+    """By reward and loop, of the seeds that all settings have.
+
+    ``<reward>_<loop>_measured``, ``_mean``, ``_lower`` and ``_upper`` have shape (seeds, rounds +
+    1, 2): of the class reward the share of its class and the mean reward; of confidence the share
+    of the class that rises most in the pure runs, ``risen``, and the mean reward.
+    """
+    paths = {
+        (reward, ratio): image_runs.chosen(folders, reward, ratio)
+        for reward in image_runs.REWARDS
+        for ratio in image_runs.RATIOS
+    }
+    seeds = set.intersection(*({*image_runs.seeds(each).tolist()} for each in paths.values()))
+    if not seeds:
+        raise ValueError("no seed has runs of all settings: give runs that can be compared.")
+    first = paths["class", "pure"][0]
+    names = image_runs.classes(first)
+    confident = image_runs.statistics(paths["confidence", "pure"])[..., : len(names)].mean(axis=0)
+    place = {
+        "class": image_runs.config_of(first)["index"],
+        "confidence": int((confident[-1] - confident[0]).argmax()),
+    }
+    results: Results = {
+        "seeds": np.array(sorted(seeds)),
+        "rewarded": np.array(names[place["class"]]),
+        "risen": np.array(names[place["confidence"]]),
+    }
+    for (reward, ratio), each in paths.items():
+        runs = [path for path in each if image_runs.seeds([path])[0] in seeds]
+        columns = [place[reward], len(names)]
+        results[f"{reward}_{ratio}_measured"] = image_runs.statistics(runs)[..., columns]
+        bands = [image_runs.predicted([path]).bands for path in runs]
+        for end in ("mean", "lower", "upper"):
+            results[f"{reward}_{ratio}_{end}"] = np.array(
+                [getattr(band, end)[:, columns] for band in bands]
+            )
+    return {**results, **image_runs.provenance(folders)}
+
+
+def draw(results: Results) -> Figure:
+    """A column for each seed; shares under both rewards, and the mean confidence reward."""
+    seeds = results["seeds"]
+    figure = style.new_figure(style.COLUMN, 4.2)
+    panels = figure.subplots(3, len(seeds), sharex=True, sharey="row", squeeze=False)
+    rows = (("class", 0), ("confidence", 0), ("confidence", 1))
+    for (reward, which), row in zip(rows, panels, strict=True):
+        last = row[0] is panels[-1, 0]
+        for number, axes in enumerate(row):
+            longest = 0
+            for ratio, (colour, line, marker) in LOOKS.items():
+                mean, lower, upper, measured = (
+                    results[f"{reward}_{ratio}_{part}"][number, :, which]
+                    for part in ("mean", "lower", "upper", "measured")
+                )
+                if which == 0:
+                    # The band is that of a normal law, and shares are none beyond 0 and 1.
+                    lower, upper = lower.clip(0, 1), upper.clip(0, 1)
+                paint = {"color": style.COLOURS[colour]}
+                rounds = np.arange(len(mean))
+                axes.fill_between(rounds, lower, upper, alpha=0.2, linewidth=0, **paint)
+                axes.plot(rounds, mean, line, linewidth=0.9, label=f"{ratio}, exact", **paint)
+                axes.plot(
+                    rounds,
+                    measured,
+                    marker,
+                    markersize=2.5,
+                    markerfacecolor="none",
+                    markeredgewidth=0.6,
+                    label=f"{ratio}, run",
+                    **paint,
+                )
+                longest = max(longest, len(mean) - 1)
+            image_runs.round_ticks(axes, longest)
+            if not last:
+                axes.set_xlabel("")
+    for axes, seed in zip(panels[0], seeds, strict=True):
+        axes.set_title(f"seed {seed}")
+    panels[0, 0].set_ylabel(f"share of {results['rewarded']},\nclass reward")
+    panels[1, 0].set_ylabel(f"share of {results['risen']},\nconfidence")
+    panels[2, 0].set_ylabel("mean reward [nats],\nconfidence")
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    image_runs.draw_provenance(figure, results)
+    return figure
