@@ -1,4 +1,4 @@
-r"""Command line of the loops on images: ``python -m gpu_experiments list | show | run``.
+r"""Command line of the loops on images: ``python -m gpu_experiments list | show | run | profile``.
 
 ``torchrun --nproc-per-node N -m gpu_experiments run …`` shares a run out to N processes.
 
@@ -38,12 +38,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from gpu_experiments.distributed import EndedElsewhere, team_on
+from gpu_experiments.distributed import EndedElsewhere, leave, team_on
 from gpu_experiments.experiment import ImageExperiment, Places
 from gpu_experiments.presets import PRESETS, Preset
 from sim.protocols import DivergedTraining
 from sim.recording import Status, record, rounds_left
-from sim.runs import METRICS, SECONDS, read_lines
+from sim.runs import METRICS, SECONDS, read_lines, write
 from theory.command_line import ended, nearest, sentence, told_in_one_line
 
 RUNS = Path("build/runs/images")
@@ -90,15 +90,38 @@ class Run:
     """No progress."""
 
 
+@dataclass(frozen=True)
+class Profile:
+    """Measure a preset's training and sampling on a device, and estimate how long it takes."""
+
+    preset: tyro.conf.Positional[str] = "cifar10-fast"
+    """Name of the preset, as in the list."""
+    device: str = "auto"
+    """Where to run: auto, cpu, cuda, or one like cuda:1."""
+    seconds: float = 10.0
+    """About how long each kind of work is timed."""
+    batch: int | None = None
+    """Images per training step; by default the preset's."""
+    json: Path | None = None
+    """File for all numbers."""
+
+
 Command = (
     Annotated[List, tyro.conf.subcommand("list")]
     | Annotated[Show, tyro.conf.subcommand("show")]
     | Annotated[Run, tyro.conf.subcommand("run")]
+    | Annotated[Profile, tyro.conf.subcommand("profile")]
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
+    status = _status(arguments)
+    leave(status)
+    return status
+
+
+def _status(arguments: Sequence[str] | None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         with told_in_one_line():
@@ -111,6 +134,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         if isinstance(command, Run):
             _run(command)
+        elif isinstance(command, Profile):
+            _profile(command)
         elif isinstance(command, Show):
             runs = _find(command.preset).runs
             print(json.dumps({name: each.as_json() for name, each in runs.items()}, indent=1))
@@ -169,6 +194,7 @@ def _run(command: Run) -> None:
     if team.first:
         _print_results([(name, out / name) for name in runs])
         print(f"Results are in {out}")
+    team.together()
 
 
 def _one(name: str, experiment: ImageExperiment, path: Path, command: Run) -> None:
@@ -196,6 +222,46 @@ def _one(name: str, experiment: ImageExperiment, path: Path, command: Run) -> No
             )
 
         record(experiment, path, resume=command.resume, watch=watch)
+
+
+def _profile(command: Profile) -> None:
+    # Imported here: no other command needs it.
+    from gpu_experiments.profiling import profile
+
+    runs = _find(command.preset).runs
+    if command.batch is not None:
+        runs = {
+            name: replace(run, model=replace(run.model, batch=command.batch))
+            for name, run in runs.items()
+        }
+    found = profile(runs, team_on(command.device).device, command.seconds)
+    if command.json is not None:
+        content = {"preset": command.preset, **found.as_json()}
+        write(command.json, json.dumps(content, indent=1).encode())
+    work = Table(box=None)
+    for heading in ("work", "images", "ms", "images/s", "TFLOP/s", "share", "floor, ms", "GB"):
+        work.add_column(heading, justify="left" if heading == "work" else "right")
+    for one in (found.training, found.sampling, found.classifier):
+        work.add_row(
+            one.what,
+            str(one.images),
+            f"{1e3 * one.seconds:.4g}",
+            f"{one.images_per_second:.4g}",
+            f"{one.achieved / 1e12:.3g}",
+            f"{100 * one.share:.0f} %",
+            f"{1e3 * one.floor:.3g}",
+            f"{one.peak_bytes / 1e9:.2g}",
+        )
+    phases = Table("phase of all runs", box=None)
+    phases.add_column("s, estimated", justify="right")
+    for name, estimated in {**found.phases, "all": found.total}.items():
+        phases.add_row(name, f"{estimated:.0f}")
+    console = Console()
+    console.print(
+        f"{found.device}: {found.rate / 1e12:.3g} TFLOP/s in products of {found.precision} matrices"
+    )
+    console.print(work)
+    console.print(phases)
 
 
 def _find(name: str) -> Preset:

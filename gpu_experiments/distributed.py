@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -151,6 +152,12 @@ class Team:
             torch.distributed.all_gather(parts, part.contiguous())
         return torch.cat(parts)[:n]
 
+    def together(self) -> None:
+        """Wait until all processes are here."""
+        if self.fabric is not None:
+            with self._together():
+                self.fabric.barrier()
+
     @contextmanager
     def _together(self) -> Iterator[None]:
         """Says in one sentence that another process is gone."""
@@ -170,6 +177,21 @@ class Team:
 def team_on(device: str) -> Team:
     """The one team of this process on that device: processes can be joined only once."""
     return Team(device)
+
+
+def leave(status: int) -> None:
+    """Take this process out of its team, if it has one, before it ends with an exit status.
+
+    Threads of the exchange that are still there while Python ends can abort the process.
+    """
+    if not torch.distributed.is_initialized():
+        return
+    if status:
+        # Leaving in good order can wait for processes that are gone.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    torch.distributed.destroy_process_group()
 
 
 class Sharded:
