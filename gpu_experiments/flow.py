@@ -75,7 +75,7 @@ class FlowSettings(TrainedUNetSettings):
             dropout=0.0,
             steps=800,
             rate=5e-3,
-            warm_steps=110,
+            warm_steps=85,
             warm_rate=3e-3,
             rise=0.05,
             fall="cosine",
