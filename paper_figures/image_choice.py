@@ -73,7 +73,7 @@ def draw(results: Results) -> Figure:
             _frame(axes, kept)
             value = results[f"{reward}_rewards"][number]
             chance = results[f"{reward}_probabilities"][number]
-            text = f"{value:.2f}\n" + (f"{chance:.2f}" if chance >= 0.005 else "< 0.01")
+            text = f"{value:.2f}\n" + (f"{100 * chance:.0f} %" if chance >= 0.005 else "< 1 %")
             axes.set_xlabel(f"{text}\nkept" if kept else text)
         for axes in panels[:, 0]:
             axes.set_ylabel("$r$\n$P$", rotation=0, ha="right", va="top", y=-0.04)

@@ -63,17 +63,19 @@ def tiled(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
 def draw(results: Results) -> Figure:
     """Round 0 above; below, the last round, pure loops on the left."""
     columns = max(1, math.isqrt(len(results["start"])))
-    figure = style.new_figure(style.COLUMN, 4.75, images=True)
+    # A line of where they were made takes room from the images, which are as wide as high.
+    height = 5.0 if str(results["provenance"]) else 4.75
+    figure = style.new_figure(style.COLUMN, height, images=True)
     grid = figure.add_gridspec(3, 2, height_ratios=[0.5, 1, 1])
     top = figure.add_subplot(grid[0, :])
     show(top, tiled(results["start"], 2 * columns))
-    style.label_panel(top, "a", r"first model, $t$ = 0")
+    style.label_panel(top, "a", "first model, $t$=0")
     letters = iter("bcde")
     for row, reward in enumerate(image_runs.REWARDS, start=1):
         for column, ratio in enumerate(image_runs.RATIOS):
             axes = figure.add_subplot(grid[row, column])
             show(axes, tiled(results[f"{reward}_{ratio}"], columns))
             rounds = int(results[f"{reward}_{ratio}_rounds"])
-            style.label_panel(axes, next(letters), rf"{reward}, {ratio}, $t$ = {rounds}")
+            style.label_panel(axes, next(letters), rf"{reward}, {ratio}, $t$={rounds}")
     image_runs.draw_provenance(figure, results)
     return figure

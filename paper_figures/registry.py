@@ -29,6 +29,18 @@ NAMES = (
     "finite_sample_bands",
     "reward_kl_frontier",
     "solver_quality",
+    "digits_class_reward",
+    "digits_confidence_reward",
+    "digits_quality",
+    "digits_independent_runs",
+    "digits_choice",
+    "digits_samples",
+    "cifar10_class_reward",
+    "cifar10_confidence_reward",
+    "cifar10_quality",
+    "cifar10_independent_runs",
+    "cifar10_choice",
+    "cifar10_samples",
 )
 
 OPTIONAL = ("torch", "torchcfm", "torchdiffeq", "diffusers")

@@ -6,18 +6,48 @@ import dataclasses
 
 import pytest
 
+from gpu_experiments.experiment import Places
 from gpu_experiments.flow import FlowSettings
-from paper_figures import style, trained
+from gpu_experiments.presets import PRESETS
+from paper_figures import image_runs, style, trained
 from paper_figures.exact_and_trained import Case
 from paper_figures.gap_by_generator import Source
 from paper_figures.registry import FIGURES
 from paper_figures.trained_iterates import Parameters as Iterates
 from sim.comparison import EMPIRICAL, EXACT
 from sim.three_stages import Settings
+from tests.paper_figures.synthetic_images import write_run
 
 # Fields of short runs with few samples, and of a flow that is not trained to the end.
 SMALL = (("kept", "300"), ("real", "600"), ("iterations", "2"))
 SHORT = (("model.steps", "150"), ("model.warm_steps", "50"), ("model.ode_steps", "20"))
+
+# Figures of runs on images, and the rewards of the runs that they read.
+IMAGE_FIGURES = {
+    "class_reward": ("class",),
+    "confidence_reward": ("confidence",),
+    "quality": image_runs.REWARDS,
+    "independent_runs": image_runs.REWARDS,
+    "choice": image_runs.REWARDS,
+    "samples": image_runs.REWARDS,
+}
+
+# Runs on few digits with networks that are hardly trained, two of each setting.
+TINY = tuple(
+    dataclasses.replace(
+        run,
+        model=FlowSettings.smoke(),
+        classifier=dataclasses.replace(run.classifier, epochs=1),
+        limit=60,
+        kept=8,
+        iterations=2,
+        compared=16,
+        saved=16,
+        places=Places(device="cpu"),
+    )
+    for run in PRESETS["digits-quick"].runs.values()
+    if run.seed < 2
+)
 
 REDUCED = {
     "reward_and_limit": {"side": 90},
@@ -88,6 +118,11 @@ REDUCED = {
         "images": 40,
         "budgets": (2, 8, 32),
     },
+    **{
+        f"digits_{kind}": {"runs": tuple(run for run in TINY if run.reward in rewards)}
+        for kind, rewards in IMAGE_FIGURES.items()
+    },
+    **{f"cifar10_{kind}": {} for kind in IMAGE_FIGURES},
     "gap_by_generator": {
         "seeds": (0, 1, 2),
         "fields": (("kept", "1000"), ("real", "2000"), ("iterations", "2")),
@@ -108,7 +143,19 @@ def reduced():
 
 
 @pytest.fixture(scope="session")
-def computed(tmp_path_factory):
+def synthetic_record(tmp_path_factory):
+    """Runs of two seeds, of the length of the published ones, as they are kept when recorded."""
+    runs, record = tmp_path_factory.mktemp("image-runs"), tmp_path_factory.mktemp("record")
+    for reward in image_runs.REWARDS:
+        for ratio, iterations in (("pure", 10), ("mixed", 20)):
+            for seed in (0, 1):
+                path = write_run(runs, reward, ratio, seed, iterations)
+                image_runs.keep(path, "one made-up GPU with 7 cores", record)
+    return record
+
+
+@pytest.fixture(scope="session")
+def computed(tmp_path_factory, synthetic_record):
     """Results of a figure at reduced size."""
     memory = {}
     runs = tmp_path_factory.mktemp("runs")
@@ -118,6 +165,10 @@ def computed(tmp_path_factory):
             figure = FIGURES[name]
             parameters = dataclasses.replace(figure.parameters, **REDUCED[name])
             folders = ()
+            if figure.record is not None:
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setattr(image_runs, "RECORDED", synthetic_record)
+                    folders = (figure.record(parameters),)
             if figure.experiments is not None:
                 wanted = figure.experiments(parameters)
                 for done in trained.run(trained.missing(wanted, runs), runs, 1):

@@ -257,6 +257,8 @@ def test_every_outer_axis_is_labelled(drawn, name):
             if axes.get_label() == "<colorbar>":
                 assert axes.get_xlabel() or axes.get_ylabel()
                 continue
+            if axes.images and not len(axes.get_xticks()):
+                continue  # a picture: its pixels have no axes
             place = axes.get_subplotspec()
             if place.is_last_row():
                 assert axes.get_xlabel(), axes
