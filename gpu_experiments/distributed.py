@@ -147,9 +147,11 @@ class Team:
         """The first n of the parts of all processes, one after the other, in all of them."""
         if self.fabric is None:
             return part[:n]
+        # Exchanged is memory as it lies: without this, images with channels last would be mixed up.
+        part = part.contiguous()
         parts = [torch.empty_like(part) for _ in range(self.count)]
         with self._together():
-            torch.distributed.all_gather(parts, part.contiguous())
+            torch.distributed.all_gather(parts, part)
         return torch.cat(parts)[:n]
 
     def together(self) -> None:
