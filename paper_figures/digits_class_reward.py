@@ -17,9 +17,9 @@ def compute(parameters: image_runs.Parameters, runs: Mapping[str, Path]) -> Resu
 
 FIGURE = PaperFigure(
     name="digits_class_reward",
-    caption="Rewarding a class of digits: its share and the mean reward rise every round, "
-    "to nearly all without real images and part of the way with them, beside the "
-    "exact loop's prediction",
+    caption="Rewarding a class of digits: its share and the mean reward rise over the "
+    "rounds, to nearly all without real images and part of the way with them, "
+    "beside the exact loop's prediction",
     file=Path(__file__),
     parameters=image_runs.made("class"),
     compute=compute,
