@@ -242,9 +242,13 @@ def environment() -> dict[str, Any]:
             versions[name] = version(name)
         except PackageNotFoundError:
             continue
+    gpu = {}
+    if torch.cuda.is_available():
+        gpu = {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda}
     return {
         "python": sys.version.split()[0],
         "platform": platform.platform(),
+        **gpu,
         "packages": versions,
         "revision": _revision(),
     }

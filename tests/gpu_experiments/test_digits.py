@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gpu_experiments.digits import CLASS_REWARD, CONFIDENCE_REWARD, classify_digits
-from gpu_experiments.digits import load_digits
+from gpu_experiments.digits import CLASS_REWARD, CONFIDENCE_REWARD, classify_digits, load_digits
 
 
 @pytest.fixture(scope="module")

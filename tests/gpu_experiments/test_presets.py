@@ -37,7 +37,8 @@ def test_runs_of_a_preset_share_their_models_and_are_told_apart(preset: str) -> 
     shared = {(run.data, run.limit, run.pretraining, run.model, run.classifier) for run in runs}
     assert len(shared) == 1
     assert len({json.dumps(run.as_json()) for run in runs}) == len(runs)
-    assert {"-".join(name.split("-")[:2]) for name in PRESETS[preset].runs} == set(FOUR)
+    settings = set(FOUR) - ({"class-mixed"} if preset == "cifar10-fast" else set())
+    assert {"-".join(name.split("-")[:2]) for name in PRESETS[preset].runs} == settings
 
 
 def test_the_published_sizes() -> None:
