@@ -220,7 +220,9 @@ def test_same_seed_same_bytes_and_another_seed_has_the_same_first_model(
         for name, run in (("one", tiny), ("trained", again), ("read", replace(again)))
     ]
     assert whole[0] == whole[1] == whole[2]
-    other = record(replace(tiny, seed=1), tmp_path / "other")
+    # Also where the other seed makes the first model.
+    elsewhere = Places(models=tmp_path / "other models")
+    other = record(replace(tiny, seed=1, places=elsewhere), tmp_path / "other")
     first = [read_lines(tmp_path / name / METRICS)[0] for name in ("one", "other")]
     assert first[0]["reward"] != first[1]["reward"]
     assert first[0]["fit"] == first[1]["fit"]
@@ -417,15 +419,28 @@ def test_too_little_memory_names_a_batch_and_keeps_the_rounds_before(
 
 
 def test_no_images_are_saved_if_none_are_wanted(tiny: ImageExperiment, tmp_path: Path) -> None:
-    record(replace(tiny, iterations=0, saved=0), tmp_path)
-    arrays = load_samples(tmp_path, 0)
+    record(replace(tiny, iterations=0, saved=0), tmp_path / "none")
+    arrays = load_samples(tmp_path / "none", 0)
     assert arrays["images"].shape == (0, 8, 8, 1)
     assert arrays["rewards"].shape == (20,)
 
 
+def test_the_first_images_are_saved(tiny: ImageExperiment, done: RunFolder, tmp_path: Path) -> None:
+    record(replace(tiny, iterations=0, saved=3), tmp_path)
+    images = load_samples(tmp_path, 0)["images"]
+    assert np.array_equal(images, load_samples(done.path, 0)["images"][:3])
+
+
 @pytest.mark.parametrize(
     ("batch", "piece", "processes", "smaller"),
-    [(16, 8, 2, 8), (16, 16, 2, 8), (128, 128, 8, 16), (512, 128, 8, 64), (12, 12, 4, 3)],
+    [
+        (16, 8, 2, 8),
+        (16, 16, 2, 8),
+        (128, 128, 8, 16),
+        (512, 128, 8, 64),
+        (12, 12, 4, 3),
+        (48, 4, 8, 2),
+    ],
 )
 def test_pieces_are_made_smaller_until_all_processes_have_one(
     batch: int, piece: int, processes: int, smaller: int, tiny: ImageExperiment
