@@ -121,6 +121,17 @@ def test_runs_without_model_error_stay_in_the_band(perfect, reward):
     assert outside / total < 0.15
 
 
+@pytest.mark.parametrize("reward", image_runs.REWARDS)
+def test_the_law_of_the_rewards_has_the_predicted_mean(perfect, reward):
+    """The integral of its upper tail."""
+    results = image_rewards.compute(perfect, reward)
+    below = results["below"]
+    for ratio in image_runs.RATIOS:
+        tail = np.trapezoid(1 - results[f"{ratio}_predicted"], below)
+        # The grid is as fine as that.
+        assert results[f"{ratio}_mean"][-1, 10] == pytest.approx(tail, abs=below[1])
+
+
 def test_refits_that_bring_low_rewards_back_leave_the_band_below(tmp_path, perfect):
     blurred = {
         f"confidence-{ratio}-0": write_run(
@@ -171,10 +182,6 @@ def test_figures_of_rewards_show_what_the_runs_measured(computed, name):
         np.testing.assert_allclose(
             results[f"{ratio}_mean"][0], measured[:, 0].mean(axis=0), rtol=1e-6
         )
-        # The same mean reward from the law of the rewards: the integral of its upper tail.
-        below, law = results["below"], results[f"{ratio}_predicted"]
-        tail = np.trapezoid(1 - law, below)
-        assert results[f"{ratio}_mean"][-1, 10] == pytest.approx(tail, abs=below[1])
     assert str(results["provenance"]) == ""
 
 
@@ -245,6 +252,11 @@ def test_the_kept_image_is_the_one_that_the_run_kept(perfect):
         )
         assert place in saved["kept"]
         assert results["class_rewards"][results["class_kept"]] == saved["rewards"][place]
+        # Of the three groups that were saved it is the one whose choice is nearest to half open.
+        weights = np.exp(saved["rewards"][:12].astype(float)).reshape(3, 4)
+        chances = weights / weights.sum(axis=1, keepdims=True)
+        bits = -(chances * np.log2(chances)).sum(axis=1)
+        assert place // 4 == np.abs(bits - 1).argmin() != np.abs(bits).argmin()
 
 
 def test_a_choice_among_images_that_were_not_saved_is_refused(tmp_path):
