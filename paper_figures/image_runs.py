@@ -17,9 +17,10 @@ reasons that its band does not hold:
   round, and class shares go on to drift.
 * *A warm-started model lags.* A short refit goes part of the way from the last law to the new
   training set: what rises does so later than predicted, and what falls too.
-* *In the mixed loop real images are not samples of the first model.* They are cleaner, so the
-  reward that they bring in is higher than that of the candidates that stand for them, as far as the
-  refit follows them.
+* *In the mixed loop real images are not samples of the first model.* They are cleaner: the
+  classifier is surer of them than of the candidates that stand for them. That raises the
+  confidence reward above the prediction as far as refits follow the real images, against the
+  first reason.
 
 A run's distance from the band is what these come to.
 """
