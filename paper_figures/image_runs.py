@@ -110,7 +110,7 @@ def recorded(parameters: Recorded) -> dict[str, Path]:
     return found if there == wanted else {}
 
 
-def keep(run: Path, hardware: str, place: Path | None = None) -> Path:
+def keep(run: Path, hardware: str = "", place: Path | None = None) -> Path:
     """Keep of a complete run what figures read; the folder that was written.
 
     Parameters
@@ -118,29 +118,30 @@ def keep(run: Path, hardware: str, place: Path | None = None) -> Path:
     run
         Folder of the run.
     hardware
-        What it was made on, in words: figures print them.
+        What it was made on, in words, which figures print; by default the GPU that the run names.
     place
         Folder of the recorded runs, by default :data:`RECORDED`.
 
     Raises
     ------
     ValueError
-        For a run that is not complete, or one without words on its hardware.
+        For a run that is not complete, or one of unknown hardware.
     """
     config, rounds = _read(run / CONFIG), len(read_lines(run / METRICS))
     if rounds <= config["iterations"]:
         raise ValueError(
             f"{run} has {rounds} rounds of {config['iterations'] + 1}: finish the run first."
         )
-    if not hardware.strip():
-        raise ValueError("the hardware has no name: say what the run was made on.")
+    hardware = hardware.strip() or _read(run / ENVIRONMENT).get("gpu", "")
+    if not hardware:
+        raise ValueError(f"{run} names no GPU: say on what hardware it was made.")
     folder = (RECORDED if place is None else place) / _name(config)
     for name in (CONFIG, ENVIRONMENT, METRICS, SECONDS):
         write_atomically(folder / name, (run / name).read_bytes())
     for t in (0, config["iterations"]):
         file = Path(SAMPLES) / f"{t:03d}.npz"
         write_atomically(folder / file, (run / file).read_bytes())
-    content = json.dumps({"hardware": hardware.strip()}, indent=1)
+    content = json.dumps({"hardware": hardware}, indent=1)
     write_atomically(folder / PROVENANCE, content.encode())
     return folder
 
@@ -232,6 +233,7 @@ def provenance(folders: Mapping[str, Path]) -> Results:
             ", ".join(
                 [
                     f"Python {environment['python']}",
+                    *([f"CUDA {environment['cuda']}"] if environment.get("cuda") else []),
                     *(
                         f"{name} {environment['packages'][name]}"
                         for name in ("torch", "torchcfm", "curated-loops")

@@ -29,7 +29,7 @@ from paper_figures.registry import FIGURES
 from paper_figures.results import source_files
 from sim.experiment import Experiment
 from sim.presets import EXPERIMENTS
-from sim.runs import METRICS
+from sim.runs import ENVIRONMENT, METRICS
 from tests.paper_figures.synthetic_images import write_run
 
 CIFAR10 = [name for name in FIGURES if name.startswith("cifar10_")]
@@ -380,8 +380,14 @@ def test_what_is_kept_of_a_run_gives_the_same_figure(perfect, tmp_path):
 
 def test_only_complete_runs_of_known_hardware_are_kept(tmp_path):
     path = write_run(tmp_path, "class", "pure", 0, 2, kept=20)
-    with pytest.raises(ValueError, match="the hardware has no name"):
+    with pytest.raises(ValueError, match="names no GPU: say on what hardware"):
         image_runs.keep(path, " ", tmp_path / "record")
+    environment = json.loads((path / ENVIRONMENT).read_text())
+    named = {**environment, "gpu": "made-up GPU", "cuda": "13.1"}
+    (path / ENVIRONMENT).write_text(json.dumps(named))
+    kept = image_runs.keep(path, place=tmp_path / "named")
+    told = str(image_runs.provenance({"class-pure-0": kept})["provenance"])
+    assert told.startswith("made-up GPU; Python 3.11.7, CUDA 13.1, torch 9.8.7")
     lines = (path / METRICS).read_text().splitlines(keepends=True)
     (path / METRICS).write_text("".join(lines[:-1]))
     with pytest.raises(ValueError, match="has 2 rounds of 3: finish the run first"):
