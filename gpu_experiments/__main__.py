@@ -88,6 +88,8 @@ class Run:
     features."""
     quiet: bool = False
     """No progress."""
+    log: bool = False
+    """A line for every tenth of a fit, for runs in the background."""
 
 
 @dataclass(frozen=True)
@@ -211,8 +213,17 @@ def _one(name: str, experiment: ImageExperiment, path: Path, command: Run) -> No
         return
     with _bar(command.quiet) as progress:
         task = progress.add_task(name, total=experiment.iterations + 1, t=0, loss="–", reward="–")
+        said = -1
 
         def watch(status: Status) -> None:
+            nonlocal said
+            tenth = int(10 * (status.t + status.done))
+            if command.log and tenth > said:
+                said = tenth
+                loss = "" if status.loss is None else f", loss {status.loss:.3g}"
+                told = f"{name}: {10 * (tenth % 10)} % of the fit of round {status.t}{loss}"
+                if status.t <= experiment.iterations:
+                    print(told, file=sys.stderr, flush=True)
             progress.update(
                 task,
                 completed=status.t + status.done,

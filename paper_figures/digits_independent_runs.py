@@ -17,9 +17,9 @@ def compute(parameters: image_runs.Parameters, runs: Mapping[str, Path]) -> Resu
 
 FIGURE = PaperFigure(
     name="digits_independent_runs",
-    caption="Three independent runs on digits, each beside its own prediction and band: "
-    "they agree on what happens under the class reward, and stay below the "
-    "predicted confidence",
+    caption="Three runs on digits from one pretrained model, each beside its own prediction and "
+    "band: they agree on what happens under the class reward, and stay below the predicted "
+    "confidence",
     file=Path(__file__),
     parameters=image_runs.made(*image_runs.REWARDS),
     compute=compute,

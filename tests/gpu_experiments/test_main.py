@@ -129,6 +129,16 @@ def test_runs_are_recorded_each_in_its_folder_and_printed(
     assert (here / "two-0" / "config.json").exists()
 
 
+def test_a_log_has_a_line_for_every_tenth_of_a_fit(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "tiny", "--only", "one-0", "--out", str(here), "--log"]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("one-0: 0 % of the fit of round 0")
+    assert any(" % of the fit of round 1, loss " in line for line in lines)
+    assert len(set(lines)) == len(lines) <= 30
+
+
 def test_only_the_named_runs_are_done_once_and_in_their_order(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
