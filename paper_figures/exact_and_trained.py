@@ -17,15 +17,16 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
-from paper_figures import style, trained, trained_iterates
+from paper_figures import style, trained, trained_iterates, trained_mixture, trained_moons
 from paper_figures.figure import PaperFigure
 from paper_figures.results import Results
 from sim.experiment import Experiment
 from sim.generators.exact import cell_ends
 from theory import Law, RetrainingLoop
 
-Z = 1.959964
+Z = float(ndtri(0.975))
 """Quantile of the normal law: 95 % lie within."""
 
 
@@ -39,8 +40,8 @@ class Case:
     data: str
 
 
-MIXTURE = trained_iterates.Parameters("mixture")
-MOONS = trained_iterates.Parameters("moons", shown=(0, 1, 2, 5))
+MIXTURE = trained_mixture.FIGURE.parameters
+MOONS = trained_moons.FIGURE.parameters
 
 
 @dataclass(frozen=True)
