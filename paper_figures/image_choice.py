@@ -78,7 +78,7 @@ def draw(results: Results) -> Figure:
         for axes in panels[:, 0]:
             axes.set_ylabel("$r$\n$P$", rotation=0, ha="right", va="top", y=-0.04)
         formula = r"\gamma\,q_c" if reward == "class" else r"\gamma\,\max_i q_i"
-        title = rf"$\bf{{({letter})}}$ {reward} reward $r={formula}$ [nats]"
+        title = rf"$\bf{{({letter})}}$ {reward} reward $r={formula}$ [log-odds]"
         # Not that of a panel, which would be made as wide.
         part.suptitle(title, fontsize=7, x=0.02, ha="left")
     image_runs.draw_provenance(figure, results)

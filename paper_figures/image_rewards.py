@@ -146,7 +146,7 @@ def draw_class(results: Results) -> Figure:
         image_runs.round_ticks(rewards, measured.shape[1] - 1)
     panels[0, 0].set_ylim(0, 1.05)
     panels[0, 0].set_ylabel(f"class shares\n(marked: {names[index]})")
-    panels[1, 0].set_ylabel("mean reward\n" + rf"$E[\gamma\,q_{{{index}}}]$ [nats]")
+    panels[1, 0].set_ylabel("mean reward\n" + rf"$E[\gamma\,q_{{{index}}}]$ [log-odds]")
     panels[1, 0].set_ylim(0, None)
     _titles(panels[0], results)
     _finish(figure, panels[:1, 0], results)
@@ -191,7 +191,7 @@ def draw_confidence(results: Results) -> Figure:
         _draw_laws(laws, results, ratio)
     panels[0, 0].set_ylim(-0.02, None)
     panels[0, 0].set_ylabel("class shares")
-    panels[1, 0].set_ylabel("mean reward\n" + r"$E[\gamma\,\max_i q_i]$ [nats]")
+    panels[1, 0].set_ylabel("mean reward\n" + r"$E[\gamma\,\max_i q_i]$ [log-odds]")
     panels[2, 0].set_ylabel("images with\nlower reward")
     _titles(panels[0], results)
     panels[2, 1].legend(
@@ -218,7 +218,7 @@ def _draw_laws(axes: Axes, results: Results, ratio: str) -> None:
     axes.set_ylim(1e-3, 1.3)
     seen = np.maximum(first, last.max(axis=0)) > 1e-3
     axes.set_xlim(float(below[seen].min()), float(below[-1]))
-    axes.set_xlabel("reward [nats]")
+    axes.set_xlabel("reward [log-odds]")
 
 
 def _runs(number: int) -> str:

@@ -99,7 +99,7 @@ def draw(results: Results) -> Figure:
         axes.set_title(f"seed {seed}")
     panels[0, 0].set_ylabel(f"share of {results['rewarded']},\nclass reward")
     panels[1, 0].set_ylabel(f"share of {results['risen']},\nconfidence")
-    panels[2, 0].set_ylabel("mean reward [nats],\nconfidence")
+    panels[2, 0].set_ylabel("mean reward [log-odds],\nconfidence")
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     image_runs.draw_provenance(figure, results)
     return figure

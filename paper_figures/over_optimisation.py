@@ -251,7 +251,7 @@ def _draw_single(axes: Axes, results: Results) -> None:
     shown = results["kl"] <= results["level"][-1]
     low, high = results["true"][shown].min(), results["learnt"][shown].max()
     axes.set_ylim(low - 0.1 * (high - low), high + 0.1 * (high - low))
-    axes.set_ylabel("gain in reward [nats]")
+    axes.set_ylabel("gain in reward [log-odds]")
     style.label_panel(axes, "a", f"network, {results['single']} pairs")
 
 
@@ -279,7 +279,7 @@ def _draw_sizes(axes: Axes, results: Results, form: str) -> None:
         )
     axes.set_ylim(0, 1.08 * float(results["most"]))
     axes.set_yticks([0, 0.5, 1, 1.5])
-    axes.set_ylabel("gain in true reward [nats]")
+    axes.set_ylabel("gain in true reward [log-odds]")
 
 
 def _draw_best(axes: Axes, results: Results) -> None:
@@ -302,7 +302,7 @@ def _draw_best(axes: Axes, results: Results) -> None:
     axes.set_yticks([0.001, 0.01, 0.1, 1], labels=["0.001", "0.01", "0.1", "1"])
     axes.legend(loc="lower left", **CLOSE)
     axes.set_xlabel("comparisons $n$")
-    axes.set_ylabel("loss at best penalty [nats]")
+    axes.set_ylabel("loss at best penalty [log-odds]")
     style.label_panel(axes, "d", "three forms")
 
 

@@ -282,7 +282,7 @@ def _draw_rates(axes: Axes, results: Results) -> None:
     axes.legend(loc="lower left", **CLOSE)
     axes.set_xlim(line[0] / 1.1, line[-1] * 1.1)
     axes.set_xticks([200, 1000, 5000], labels=["200", "1000", "5000"])
-    axes.set_ylabel("error of the reward [nats]")
+    axes.set_ylabel("error of the reward [log-odds]")
     style.label_panel(axes, "a", "true form")
 
 
@@ -330,7 +330,7 @@ def _draw_profiles(axes: Axes, results: Results) -> None:
     axes.set_xticks([-180, 0, 180])
     axes.set_xticks(results["mode_angle"], minor=True)  # where the data are
     axes.set_xlabel("angle on the ring [degrees]")
-    axes.set_ylabel("centred reward [nats]")
+    axes.set_ylabel("centred reward [log-odds]")
     style.label_panel(axes, "c", "learnt and true")
 
 

@@ -19,10 +19,23 @@ from matplotlib.figure import Figure
 
 from paper_figures.results import write_atomically
 
-__all__ = ["COLOURS", "COLUMN", "FORMATS", "PLAIN", "label_panel", "new_figure", "rc", "save"]
+__all__ = [
+    "COLOURS",
+    "COLUMN",
+    "FORMATS",
+    "PLAIN",
+    "label_panel",
+    "new_figure",
+    "rc",
+    "save",
+    "settle",
+]
 
 COLUMN = 3.4
 """Width of one column of a two-column page, inches."""
+
+MOST_PASSES = 6
+"""Passes of layout, at most; figures seen so far needed three."""
 
 FORMATS = ("pdf", "png")
 """File formats written for every figure."""
@@ -95,6 +108,17 @@ def label_panel(axes: Axes, letter: str, title: str) -> None:
     axes.set_title(rf"$\bf{{({letter})}}$ {title}", loc="left")
 
 
+def settle(figure: Figure) -> None:
+    """Lay a figure out until nothing moves: texts below images need two or three passes, and a
+    file saved after the first one would cut them off."""
+    bounds = None
+    for _ in range(MOST_PASSES):
+        figure.draw_without_rendering()
+        last, bounds = bounds, figure.get_tightbbox().bounds
+        if last is not None and max(abs(a - b) for a, b in zip(last, bounds, strict=True)) < 1e-3:
+            return
+
+
 def save(figure: Figure, folder: Path, name: str, title: str) -> list[Path]:
     """Write the figure in every format, each file at once or not at all; the paths written.
 
@@ -104,6 +128,7 @@ def save(figure: Figure, folder: Path, name: str, title: str) -> list[Path]:
         "pdf": {"Title": title, "Creator": None, "Producer": None, "CreationDate": None},
         "png": {"Title": title, "Software": None},
     }
+    settle(figure)
     paths = []
     for suffix in FORMATS:
         buffer = io.BytesIO()

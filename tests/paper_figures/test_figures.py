@@ -208,7 +208,7 @@ def test_fits_one_column_with_no_text_too_small_or_cut_off(drawn, name):
     assert figure.get_figwidth() <= 3.4
     assert figure.get_figheight() <= 5
     with style.rc():
-        figure.draw_without_rendering()  # saving at another resolution moves the texts
+        style.settle(figure)  # as saving does, at another resolution
         drawing = figure.get_tightbbox()
         pixel = 1 / figure.dpi  # rounding
         assert min(drawing.x0, drawing.y0) >= -pixel
@@ -221,7 +221,7 @@ def test_fits_one_column_with_no_text_too_small_or_cut_off(drawn, name):
 def test_no_text_lies_on_another(drawn, name):
     figure = drawn(name)
     with style.rc():
-        figure.draw_without_rendering()
+        style.settle(figure)
         # Boxes hold the room for ascenders and descenders; half a point of it is never inked.
         boxes = [
             (text.get_text(), text.get_window_extent().padded(-0.5)) for text in _texts(figure)
