@@ -28,6 +28,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from paper_figures import style
 from paper_figures.figure import PaperFigure, compute, is_recorded, produce, runs_needed
 from paper_figures.registry import FIGURES, MISSING
 from theory.command_line import ended, nearest
@@ -45,10 +46,11 @@ def make(
     out: Path = Path("build/figures"),
     results: Path = Path("build/results"),
     runs: Path = Path("build/runs/figures"),
+    format: str = ",".join(style.FORMATS),
     processes: int = joblib.cpu_count(),
     quiet: bool = False,
 ) -> int:
-    """Make the figures as PDF and PNG, from saved results where these are up to date.
+    """Make the figures, from saved results where these are up to date.
 
     Parameters
     ----------
@@ -60,6 +62,8 @@ def make(
         Folder for the saved results.
     runs
         Folder for the runs of trained generators.
+    format
+        File formats, with commas between them.
     processes
         Runs and computations at a time.
     quiet
@@ -73,6 +77,11 @@ def make(
     if unknown:
         print(_why_not(unknown[0]), file=sys.stderr)
         return 2
+    formats = tuple(dict.fromkeys(format.split(",")))
+    if strange := [each for each in formats if each not in style.FORMATS]:
+        known = ", ".join(style.FORMATS)
+        print(f"--format {format} has {strange[0]!r}: name some of {known}.", file=sys.stderr)
+        return 2
     if processes < 1:
         print(f"--processes {processes} runs nothing: give at least 1.", file=sys.stderr)
         return 2
@@ -85,7 +94,7 @@ def make(
             if figure.name in failed:
                 continue
             try:
-                done = produce(figure, results, runs, out)
+                done = produce(figure, results, runs, out, formats)
             except Exception:  # one broken figure must not hide the state of the others
                 traceback.print_exc()
                 failed.append(figure.name)

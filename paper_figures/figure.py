@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,8 +21,10 @@ from typing import TYPE_CHECKING, Any
 import matplotlib.figure
 from threadpoolctl import threadpool_limits
 
-from paper_figures import style
+import theory.claims
+from paper_figures import labels, style
 from paper_figures.results import (
+    LIBRARIES,
     Results,
     load,
     read_results,
@@ -30,11 +32,22 @@ from paper_figures.results import (
     save_results,
     write_atomically,
 )
+from theory import notation, provenance
 
 if TYPE_CHECKING:  # it needs torch, which figures without trained generators do without
     from paper_figures.trained import Run
 
-__all__ = ["PaperFigure", "Produced", "compute", "is_recorded", "produce", "runs_needed"]
+__all__ = [
+    "PaperFigure",
+    "Produced",
+    "compute",
+    "is_recorded",
+    "origin_file",
+    "produce",
+    "runs_needed",
+]
+
+CLAIMS = Path(theory.claims.__file__).parent
 
 
 @dataclass(frozen=True)
@@ -61,6 +74,11 @@ class PaperFigure:
     record
         Function of the parameters returning the folders of recorded runs that are read, by name:
         none as long as they have not been recorded, and then there is no figure.
+    paper
+        Number of the figure of Ferbach et al. 2024 (arXiv:2407.09499) that shows the same, counted
+        in order of appearance, as ``"Figure 4"``; empty for one of this project's own.
+    claims
+        Ids of the claims (:mod:`theory.claims`) that it shows at work, most telling first.
     """
 
     name: str
@@ -71,6 +89,8 @@ class PaperFigure:
     draw: Callable[[Results], matplotlib.figure.Figure]
     experiments: Callable[[Any], Mapping[str, Run]] | None = None
     record: Callable[[Any], Mapping[str, Path]] | None = None
+    paper: str = ""
+    claims: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,11 +137,14 @@ def compute(figure: PaperFigure, results_folder: Path, runs: Path) -> bool:
     path = results_folder / f"{figure.name}.npz"
     if load(path, key) is not None:
         return False
+    start = time.perf_counter()
+    folders: Mapping[str, Path] = {}
     # One thread of linear algebra: the last bits do not depend on the number of cores, and the
     # matrices are too small to gain from more.
     with threadpool_limits(limits=1):
         if figure.record is not None:
-            results = figure.compute(figure.parameters, figure.record(figure.parameters))
+            folders = figure.record(figure.parameters)
+            results = figure.compute(figure.parameters, folders)
         elif figure.experiments is None:
             results = figure.compute(figure.parameters)
         else:
@@ -131,7 +154,22 @@ def compute(figure: PaperFigure, results_folder: Path, runs: Path) -> bool:
             folders = {name: trained.folder(each, runs) for name, each in experiments.items()}
             results = figure.compute(figure.parameters, folders)
     save_results(path, key, results)
+    origin = {
+        "seconds": round(time.perf_counter() - start, 2),
+        "parameters": repr(figure.parameters),
+        "runs": {name: folder.name for name, folder in folders.items()},
+        **provenance.environment([*LIBRARIES, "matplotlib", "curated-loops"]),
+    }
+    write_atomically(
+        origin_file(figure.name, results_folder), json.dumps(origin, indent=1).encode()
+    )
     return True
+
+
+def origin_file(name: str, results_folder: Path) -> Path:
+    """File that says where a figure's saved results come from: seconds it took to compute them from
+    the runs, parameters, folders of the runs by name, and versions."""
+    return results_folder / f"{name}.origin.json"
 
 
 def _results_key(figure: PaperFigure) -> str:
@@ -146,7 +184,13 @@ def _results_key(figure: PaperFigure) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def produce(figure: PaperFigure, results_folder: Path, runs: Path, out: Path) -> Produced:
+def produce(
+    figure: PaperFigure,
+    results_folder: Path,
+    runs: Path,
+    out: Path,
+    formats: Sequence[str] = style.FORMATS,
+) -> Produced:
     """Bring a figure up to date: its results (:func:`compute`), and its files from these.
 
     A figure counts as drawn when its files are, byte for byte, those that were written from the
@@ -160,11 +204,11 @@ def produce(figure: PaperFigure, results_folder: Path, runs: Path, out: Path) ->
     results, key = read_results(path)
     stamp = results_folder / f"{figure.name}.drawn.json"
     drawing = _drawing_key(key, path)
-    paths = [out / f"{figure.name}.{suffix}" for suffix in style.FORMATS]
+    paths = [out / f"{figure.name}.{suffix}" for suffix in formats]
     drawn = not _is_drawn(stamp, drawing, paths)
     if drawn:
         with style.rc():
-            style.save(figure.draw(results), out, figure.name, figure.caption)
+            style.save(figure.draw(results), out, figure.name, figure.caption, formats)
         record = {"drawing": drawing, "files": {str(file.resolve()): _hash(file) for file in paths}}
         write_atomically(stamp, json.dumps(record, indent=1).encode())
     return Produced(paths, time.perf_counter() - start, computed, drawn)
@@ -172,7 +216,9 @@ def produce(figure: PaperFigure, results_folder: Path, runs: Path, out: Path) ->
 
 def _drawing_key(results: str, path: Path) -> str:
     """Hash of all that the look depends on; the figure's own source is part of the results' key."""
-    sources = [Path(style.__file__), Path(__file__), path]
+    look = Path(style.__file__)
+    words = [Path(labels.__file__), Path(notation.__file__), *sorted(CLAIMS.glob("*.py"))]
+    sources = [look, look.with_name("curated_loops.mplstyle"), *words, Path(__file__), path]
     parts = [results, version("matplotlib"), *map(_hash, sources)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

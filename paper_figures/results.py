@@ -10,6 +10,7 @@ another key, another digest, or cut short is computed again.
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import io
 import os
@@ -24,14 +25,29 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Results", "load", "read_results", "results_key", "save_results", "write_atomically"]
+__all__ = [
+    "LIBRARIES",
+    "Results",
+    "load",
+    "read_results",
+    "results_key",
+    "save_results",
+    "write_atomically",
+]
 
 Results = dict[str, NDArray]
 """Named arrays, as computed by a figure and read by its drawing."""
 
 _PACKAGES = ("theory", "sim", "gpu_experiments", "paper_figures")
-_WITHOUT_NUMBERS = ("paper_figures.style", "paper_figures.figure", "paper_figures.results")
-_LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "torchcfm", "diffusers")
+_WITHOUT_NUMBERS = (
+    "paper_figures.style",
+    "paper_figures.labels",
+    "paper_figures.figure",
+    "paper_figures.results",
+)
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "torchcfm", "diffusers")
+"""Numerical libraries whose versions numbers may depend on."""
+
 _KEY, _DIGEST = "__key__", "__digest__"
 
 
@@ -41,7 +57,7 @@ def results_key(figure_file: Path, parameters: object) -> str:
     ``parameters`` must have a ``repr`` that states every value, as a frozen dataclass has.
     """
     hasher = hashlib.sha256()
-    for library in _LIBRARIES:
+    for library in LIBRARIES:
         hasher.update(f"{library} {_installed(library)}\n".encode())
     hasher.update(f"python {platform.python_version()}\n{parameters!r}\n".encode())
     root = figure_file.resolve().parents[1]
@@ -78,16 +94,21 @@ def source_files(figure_file: Path) -> list[Path]:
     return sorted(found)
 
 
-def _imports(path: Path) -> set[str]:
+def _imports(path: Path) -> frozenset[str]:
     """Dotted names that a source file imports; for ``from a import b`` both ``a`` and ``a.b``."""
+    return _imports_of(path.read_text(encoding="utf-8"))
+
+
+@functools.cache  # many figures import the same files
+def _imports_of(source: str) -> frozenset[str]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return names
+    return frozenset(names)
 
 
 def _files_of(name: str, root: Path) -> Iterator[Path]:

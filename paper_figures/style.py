@@ -1,7 +1,9 @@
-"""The look of every figure, in one place: sizes, fonts, colours, and how files are written.
+"""The look of every figure, in one place: sizes, colours, and how files are written.
 
-Every figure is one column wide, so that it can be placed without scaling: fonts are drawn at the
-size they are printed, 7 pt. Colours are the Okabe-Ito palette, which colour-blind readers can tell
+Fonts, lines and margins are in the style file ``curated_loops.mplstyle`` beside this file, which
+others can use too: ``matplotlib.style.use("paper_figures.curated_loops")``. Figures are one or two
+columns wide, so that they can be placed without scaling: fonts are drawn at the size they are
+printed, 7 pt. Colours are the Okabe-Ito palette, which colour-blind readers can tell
 apart, and always go together with a marker or a line style so that a grey print still works. Maps
 are ``viridis`` and ``cividis``, whose lightness is monotone.
 """
@@ -9,6 +11,7 @@ are ``viridis`` and ``cividis``, whose lightness is monotone.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,7 @@ __all__ = [
     "COLOURS",
     "COLUMN",
     "FORMATS",
+    "PAGE",
     "PLAIN",
     "label_panel",
     "new_figure",
@@ -34,11 +38,14 @@ __all__ = [
 COLUMN = 3.4
 """Width of one column of a two-column page, inches."""
 
+PAGE = 7.0
+"""Width of both columns, inches."""
+
 MOST_PASSES = 6
 """Passes of layout, at most; figures seen so far needed three."""
 
-FORMATS = ("pdf", "png")
-"""File formats written for every figure."""
+FORMATS = ("pdf", "svg", "png")
+"""File formats that a figure can be written in; all are written unless some are named."""
 
 PLAIN = "{x:g}"
 """Tick labels of a logarithmic scale as plain numbers: exponents would be printed below 6 pt."""
@@ -56,36 +63,9 @@ COLOURS = {
 }
 """The Okabe-Ito palette (M. Okabe, K. Ito, "Color universal design", 2008) and one grey."""
 
-_RC: dict[str, Any] = {
-    "font.family": "DejaVu Sans",  # ships with matplotlib: the same glyphs on every machine
-    "font.size": 7,
-    "axes.titlesize": 7,
-    "axes.labelsize": 7,
-    "xtick.labelsize": 7,
-    "ytick.labelsize": 7,
-    "legend.fontsize": 7,
-    "axes.linewidth": 0.6,
-    "axes.titlepad": 3.0,
-    "axes.labelpad": 2.5,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "xtick.major.size": 2.5,
-    "ytick.major.size": 2.5,
-    "xtick.minor.size": 1.5,
-    "ytick.minor.size": 1.5,
-    "xtick.major.pad": 2.0,
-    "ytick.major.pad": 2.0,
-    "lines.linewidth": 1.1,
-    "lines.markersize": 3.5,
-    "legend.frameon": False,
-    "legend.handlelength": 2.2,
-    "image.cmap": "viridis",
-    "image.interpolation": "nearest",
-    "figure.constrained_layout.h_pad": 0.03,
-    "figure.constrained_layout.w_pad": 0.03,
-    "savefig.dpi": 300,
-    "pdf.fonttype": 42,  # embedded TrueType: text stays text
-}
+_RC = matplotlib.rc_params_from_file(
+    Path(__file__).with_name("curated_loops.mplstyle"), use_default_template=False
+)
 
 
 def rc() -> Any:
@@ -119,20 +99,25 @@ def settle(figure: Figure) -> None:
             return
 
 
-def save(figure: Figure, folder: Path, name: str, title: str) -> list[Path]:
-    """Write the figure in every format, each file at once or not at all; the paths written.
+def save(
+    figure: Figure, folder: Path, name: str, title: str, formats: Sequence[str] = FORMATS
+) -> list[Path]:
+    """Write the figure in some formats, each file at once or not at all; the paths written.
 
-    No date and no version is stored in the files, so the same figure gives the same bytes.
+    No date and no version is stored in the files, and the ids in an SVG are hashes salted with the
+    figure's name, so the same figure gives the same bytes.
     """
     metadata = {
         "pdf": {"Title": title, "Creator": None, "Producer": None, "CreationDate": None},
+        "svg": {"Title": title, "Creator": None, "Date": None},
         "png": {"Title": title, "Software": None},
     }
     settle(figure)
     paths = []
-    for suffix in FORMATS:
+    for suffix in formats:
         buffer = io.BytesIO()
-        figure.savefig(buffer, format=suffix, metadata=metadata[suffix])
+        with matplotlib.rc_context({"svg.hashsalt": name}):
+            figure.savefig(buffer, format=suffix, metadata=metadata[suffix])
         path = folder / f"{name}.{suffix}"
         write_atomically(path, buffer.getvalue())
         paths.append(path)

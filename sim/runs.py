@@ -13,17 +13,15 @@ import io
 import json
 import math
 import os
-import platform
 import re
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from theory import provenance
 
 METRICS, SECONDS = "metrics.jsonl", "seconds.jsonl"
 CONFIG, ENVIRONMENT = "config.json", "environment.json"
@@ -235,38 +233,11 @@ def plain(value: Any) -> Any:
 
 
 def environment() -> dict[str, Any]:
-    """Versions of what numbers may depend on."""
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
+    """Versions of what numbers may depend on, and the GPU if there is one."""
     gpu = {}
     if torch.cuda.is_available():
         gpu = {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda}
-    return {
-        "python": sys.version.split()[0],
-        "platform": platform.platform(),
-        **gpu,
-        "packages": versions,
-        "revision": _revision(),
-    }
-
-
-def _revision() -> str | None:
-    try:
-        found = subprocess.run(
-            ["git", "describe", "--always", "--dirty"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return found.stdout.strip()
+    return {**provenance.environment(PACKAGES), **gpu}
 
 
 def _differences(stored: Mapping[str, Any], wanted: Mapping[str, Any], within: str = "") -> str:

@@ -2,6 +2,7 @@ r"""What a claim is: a statement, its two sides in any arithmetic, and twins kno
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -197,6 +198,15 @@ class Claim:
                 f"{'no' if self.counterexample is None else 'a'} counterexample: a refuted claim "
                 "needs one, and no other claim has one."
             )
+
+    @property
+    def name(self) -> str:
+        """What to call it in a sentence or a legend: "Theorem 2.4, sharp", else its title."""
+        numbered = re.fullmatch(r"(theorem|lemma)-(\d+\.\d+)(?:-(\w+))?", self.id)
+        if numbered is None:
+            return self.title
+        sort, number, kind = numbered.groups()
+        return f"{sort.capitalize()} {number}" + (f", {kind}" if kind else "")
 
     @property
     def extremals(self) -> tuple[Extremal, ...]:

@@ -1,0 +1,86 @@
+r"""Symbols and their names: one line for each quantity, read by figures, pages and tables alike.
+
+A reward is the natural logarithm of a weight of the choice model, so rewards and their means are
+*log-odds*; divergences take natural logarithms and are in *nats*. Symbols follow Ferbach et al.
+2024 (arXiv:2407.09499) where it has one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["QUANTITIES", "Quantity"]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    r"""A quantity that is plotted, tabulated or stated.
+
+    Attributes
+    ----------
+    name
+        In words.
+    symbol
+        In TeX, without dollar signs; empty for none.
+    unit
+        Its unit; empty for a pure number.
+    meaning
+        What it is, as a formula or in a sentence; empty where the name says it.
+    """
+
+    name: str
+    symbol: str = ""
+    unit: str = ""
+    meaning: str = ""
+
+
+QUANTITIES: dict[str, Quantity] = {
+    # the loop
+    "round": Quantity("round", "t", meaning="number of retrainings so far; the first model has 0"),
+    "candidates": Quantity("candidates", "K", meaning="samples that one is kept of"),
+    "ratio": Quantity(
+        "synthetic-to-real ratio",
+        r"\lambda",
+        meaning=r"kept samples for each real one in a training set; infinite in the pure loop",
+    ),
+    "law": Quantity("law of the model", "p_t"),
+    "real": Quantity("law of the real data", r"p_{\mathrm{ref}}"),
+    "curation": Quantity(
+        "curation factor",
+        "H",
+        meaning=r"density of the kept sample relative to that of a candidate, C_K(p) = p H",
+    ),
+    "reward": Quantity("reward", "r", "log-odds", "logarithm of the weight of the choice model"),
+    "weight": Quantity("weight", "w", meaning=r"w = e^r"),
+    # what becomes of the law
+    "mean_reward": Quantity("mean reward", "E[r]", "log-odds"),
+    "mean_weight": Quantity("mean weight", "E[w]", meaning="E[e^r]"),
+    "share": Quantity("share", meaning="mass of a class, mode or region"),
+    "condensate": Quantity("condensate", unit="share of mass", meaning="atom at the top reward"),
+    "kl": Quantity("divergence", r"D_{\mathrm{KL}}", "nats"),
+    "kl_to_real": Quantity(
+        "divergence from the real data", r"D_{\mathrm{KL}}(p_t\|p_{\mathrm{ref}})", "nats"
+    ),
+    "kl_to_start": Quantity("divergence from the start", r"D_{\mathrm{KL}}(p_t\|p_0)", "nats"),
+    # the plane
+    "x_1": Quantity("first coordinate", "x_1", "length"),
+    "x_2": Quantity("second coordinate", "x_2", "length"),
+    "density": Quantity("density", "p", "per unit area"),
+    # distance of samples from a law
+    "sliced": Quantity("sliced Wasserstein distance", unit="length"),
+    "frechet": Quantity(
+        "Fréchet distance",
+        unit="squared units",
+        meaning="of Gaussians with the features' means and covariances (Heusel et al. 2017)",
+    ),
+    "precision": Quantity(
+        "precision", meaning="share of generated samples close to a real one (Kynkäänniemi 2019)"
+    ),
+    "recall": Quantity(
+        "recall", meaning="share of real samples close to a generated one (Kynkäänniemi 2019)"
+    ),
+    # learning a reward
+    "comparisons": Quantity("comparisons", "n", meaning="choices that a reward is learnt from"),
+    "penalty": Quantity("KL penalty", r"\beta", meaning=r"of the optimum p_0 e^{r/\beta}"),
+}
+"""Every quantity by its key."""
