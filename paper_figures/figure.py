@@ -38,6 +38,7 @@ if TYPE_CHECKING:  # it needs torch, which figures without trained generators do
     from paper_figures.trained import Run
 
 __all__ = [
+    "MissingArray",
     "PaperFigure",
     "Produced",
     "compute",
@@ -91,6 +92,20 @@ class PaperFigure:
     record: Callable[[Any], Mapping[str, Path]] | None = None
     paper: str = ""
     claims: tuple[str, ...] = ()
+
+
+class MissingArray(LookupError):
+    """A drawing reads an array that the computation does not give; the message names both."""
+
+
+class _Named(dict[str, Any]):
+    """Saved arrays, which answer for a name that is not there with the names that are."""
+
+    def __missing__(self, name: str) -> Any:
+        raise MissingArray(
+            f"draw reads {name!r}, and compute gives no array of that name, only "
+            f"{', '.join(self)}: name it alike in both."
+        )
 
 
 @dataclass(frozen=True)
@@ -208,7 +223,7 @@ def produce(
     drawn = not _is_drawn(stamp, drawing, paths)
     if drawn:
         with style.rc():
-            style.save(figure.draw(results), out, figure.name, figure.caption, formats)
+            style.save(figure.draw(_Named(results)), out, figure.name, figure.caption, formats)
         record = {"drawing": drawing, "files": {str(file.resolve()): _hash(file) for file in paths}}
         write_atomically(stamp, json.dumps(record, indent=1).encode())
     return Produced(paths, time.perf_counter() - start, computed, drawn)
