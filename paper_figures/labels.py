@@ -4,10 +4,12 @@ of theorems from the library of claims. No figure spells one of them itself.
 
 from __future__ import annotations
 
+import math
+
 from theory.claims import claims
 from theory.notation import QUANTITIES
 
-__all__ = ["axis", "claim", "symbol"]
+__all__ = ["axis", "claim", "in_unit", "loop", "symbol", "value"]
 
 
 def axis(key: str, *, of: str = "", lines: int = 1, name: bool = True, symbol: bool = True) -> str:
@@ -36,6 +38,26 @@ def axis(key: str, *, of: str = "", lines: int = 1, name: bool = True, symbol: b
 def symbol(key: str) -> str:
     """A quantity's symbol, set as mathematics."""
     return f"${QUANTITIES[key].symbol}$"
+
+
+def in_unit(words: str, key: str, *, lines: int = 1) -> str:
+    """Words of one figure alone, with the unit of a quantity that they are a kind of.
+
+    ``in_unit("gain in true reward", "reward")`` is "gain in true reward [log-odds]"; ``lines`` = 2
+    sets the unit beneath the words.
+    """
+    return ("\n" if lines == 2 else " ").join(filter(None, [words, f"[{QUANTITIES[key].unit}]"]))
+
+
+def value(key: str, number: float) -> str:
+    """A quantity's symbol and what it is: "K = 2"."""
+    shown = r"$\infty$" if math.isinf(number) else f"{number:g}"
+    return f"{symbol(key)} = {shown}"
+
+
+def loop(lam: float) -> str:
+    """What a loop with this ratio is called: "pure", or "mixed" with the ratio."""
+    return "pure" if math.isinf(lam) else f"mixed, {value('ratio', lam)}"
 
 
 def claim(identifier: str) -> str:

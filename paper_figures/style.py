@@ -19,15 +19,25 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
+from numpy.typing import NDArray
 
 from paper_figures.results import write_atomically
 
 __all__ = [
+    "BAND",
+    "CLOSE",
     "COLOURS",
     "COLUMN",
     "FORMATS",
+    "HOLLOW",
+    "LOOPS",
     "PAGE",
     "PLAIN",
+    "REFERENCE",
+    "ZERO",
+    "cells",
+    "draw_plateau",
     "label_panel",
     "new_figure",
     "rc",
@@ -63,6 +73,32 @@ COLOURS = {
 }
 """The Okabe-Ito palette (M. Okabe, K. Ito, "Color universal design", 2008) and one grey."""
 
+LOOPS: dict[str, dict[str, Any]] = {
+    "pure": {"color": COLOURS["vermilion"], "linestyle": "-", "marker": "o"},
+    "mixed": {"color": COLOURS["blue"], "linestyle": "--", "marker": "s"},
+}
+"""Look of the two loops, the same in every figure that has both."""
+
+HOLLOW: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 0.8}
+"""Measured points, on or beside a line of their colour."""
+
+BAND: dict[str, Any] = {"alpha": 0.28, "linewidth": 0}
+"""Band about a curve of its colour: pale enough for two that cross."""
+
+REFERENCE: dict[str, Any] = {"color": COLOURS["grey"], "linestyle": ":", "linewidth": 0.9}
+"""Line at a value that curves are held against: a threshold, a largest reward, an equal share."""
+
+ZERO: dict[str, Any] = {"color": COLOURS["grey"], "linewidth": 0.6}
+"""Line at zero, where the sign of a difference matters."""
+
+CLOSE: dict[str, Any] = {
+    "handletextpad": 0.4,
+    "handlelength": 1.6,
+    "borderaxespad": 0.2,
+    "labelspacing": 0.3,
+}
+"""Legend inside of a small panel."""
+
 _RC = matplotlib.rc_params_from_file(
     Path(__file__).with_name("curated_loops.mplstyle"), use_default_template=False
 )
@@ -86,6 +122,26 @@ def new_figure(width: float, height: float, *, images: bool = False) -> Figure:
 def label_panel(axes: Axes, letter: str, title: str) -> None:
     """Title of a panel, led by its letter in bold, flush left."""
     axes.set_title(rf"$\bf{{({letter})}}$ {title}", loc="left")
+
+
+def cells(x: NDArray, y: NDArray) -> tuple[float, float, float, float]:
+    """Left, right, bottom and top of the cells around equally spaced centres, for a map of them."""
+    half_x, half_y = (x[1] - x[0]) / 2, (y[1] - y[0]) / 2
+    return (x[0] - half_x, x[-1] + half_x, y[0] - half_y, y[-1] + half_y)
+
+
+def draw_plateau(axes: Axes, centre: NDArray, radius: NDArray, colour: str) -> None:
+    """Edge of the disc on which a clipped distance is flat: a thin dashed circle."""
+    axes.add_patch(
+        Circle(
+            tuple(centre),
+            float(radius),
+            fill=False,
+            linewidth=0.7,
+            linestyle="--",
+            edgecolor=colour,
+        )
+    )
 
 
 def settle(figure: Figure) -> None:

@@ -43,7 +43,15 @@ QUANTITIES: dict[str, Quantity] = {
         r"\lambda",
         meaning=r"kept samples for each real one in a training set; infinite in the pure loop",
     ),
+    "ratio_to_threshold": Quantity(
+        "synthetic-to-real ratio in units of the threshold",
+        r"\lambda(K-1)",
+        meaning="the paper's stability bound is finite where it is below 1",
+    ),
+    "kept": Quantity("kept samples", "n", meaning="samples kept in a round, to train the next"),
     "law": Quantity("law of the model", "p_t"),
+    "start": Quantity("start", "p_0", meaning="law of the first model"),
+    "limit": Quantity("limit", "p^*", meaning="law that the loop tends to"),
     "real": Quantity("law of the real data", r"p_{\mathrm{ref}}"),
     "curation": Quantity(
         "curation factor",
@@ -51,6 +59,17 @@ QUANTITIES: dict[str, Quantity] = {
         meaning=r"density of the kept sample relative to that of a candidate, C_K(p) = p H",
     ),
     "reward": Quantity("reward", "r", "log-odds", "logarithm of the weight of the choice model"),
+    "scale": Quantity(
+        "scale of the reward",
+        r"\gamma",
+        meaning="factor of the clipped distance, log-odds per length, or of the confidence",
+    ),
+    "sharpness": Quantity(
+        "reward sharpness",
+        r"\gamma\sigma",
+        "log-odds per s.d.",
+        r"fall of the reward within a standard deviation \sigma of the real data",
+    ),
     "weight": Quantity("weight", "w", meaning=r"w = e^r"),
     # what becomes of the law
     "mean_reward": Quantity("mean reward", "E[r]", "log-odds"),
@@ -62,10 +81,15 @@ QUANTITIES: dict[str, Quantity] = {
         "divergence from the real data", r"D_{\mathrm{KL}}(p_t\|p_{\mathrm{ref}})", "nats"
     ),
     "kl_to_start": Quantity("divergence from the start", r"D_{\mathrm{KL}}(p_t\|p_0)", "nats"),
+    "kl_aligned": Quantity(
+        "divergence of the aligned law from the start", r"D_{\mathrm{KL}}(q\|p_0)", "nats"
+    ),
     # the plane
     "x_1": Quantity("first coordinate", "x_1", "length"),
     "x_2": Quantity("second coordinate", "x_2", "length"),
     "density": Quantity("density", "p", "per unit area"),
+    "marginal": Quantity("marginal density", unit="per unit length", meaning="of one coordinate"),
+    "angle": Quantity("angle on the ring", unit="degrees", meaning="from the reward's centre"),
     # distance of samples from a law
     "sliced": Quantity("sliced Wasserstein distance", unit="length"),
     "frechet": Quantity(
