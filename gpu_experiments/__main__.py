@@ -1,10 +1,12 @@
-r"""Command line of the loops on images: ``python -m gpu_experiments list | show | run | profile``.
+r"""Command line of the loops on images:
+``python -m gpu_experiments list | show | run | lease | unpack | solvers | profile``.
 
 ``torchrun --nproc-per-node N -m gpu_experiments run …`` shares a run out to N processes.
 
 Exit status: 0 when all runs are complete; 1 when training diverged, memory ran out, a file could
 not be written or another process ended; 2 for a command that makes no sense, data that are not
-there, or a folder that holds another run; 130 when interrupted, 143 when asked to end.
+there, or a folder that holds another run; 75 when the runs of a lease go on; 130 when interrupted,
+143 when asked to end.
 """
 
 # ruff: noqa: E402
@@ -40,6 +42,8 @@ from rich.table import Table
 
 from gpu_experiments.distributed import EndedElsewhere, leave, team_on
 from gpu_experiments.experiment import ImageExperiment, Places
+from gpu_experiments.lease import wait
+from gpu_experiments.parcel import unpack
 from gpu_experiments.presets import PRESETS, Preset
 from sim.protocols import DivergedTraining
 from sim.recording import Status, record, rounds_left
@@ -47,6 +51,8 @@ from sim.runs import METRICS, SECONDS, read_lines, write
 from theory.command_line import ended, nearest, sentence, told_in_one_line
 
 RUNS = Path("build/runs/images")
+GOING = 75
+"""Exit status that says "not yet, try again", by the convention of ``sysexits.h``."""
 
 
 class UsageError(Exception):
@@ -93,6 +99,53 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Lease:
+    """Run a preset in the background on a machine that is held for minutes: start it or find it
+    going, wait, and pack what is worth taking home. Give the same command again to go on."""
+
+    preset: tyro.conf.Positional[str]
+    """Name of the preset, as in the list."""
+    to: Path
+    """Folder for the archives and the end of the log."""
+    out: Path
+    """Folder of the runs."""
+    seconds: float
+    """How long to wait at most."""
+    only: tuple[str, ...] | None = None
+    """These of its runs, by name."""
+    data: Path | None = None
+    """As for run."""
+    device: str = "auto"
+    """Where to run: auto, cpu, cuda, or one like cuda:1."""
+
+
+@dataclass(frozen=True)
+class Unpack:
+    """Put runs that a lease packed where figures of recorded runs look for them."""
+
+    archives: tyro.conf.Positional[Path]
+    """Folder of the archives."""
+    out: tyro.conf.Positional[Path]
+    """Folder for the runs."""
+
+
+@dataclass(frozen=True)
+class Solvers:
+    """Compare a preset's solver with the paper's 250 Euler steps on its pretrained model."""
+
+    preset: tyro.conf.Positional[str]
+    """Name of the preset, as in the list."""
+    json: Path
+    """File for the result."""
+    images: int = 10_000
+    """Images from each solver, a multiple of K."""
+    data: Path | None = None
+    """As for run."""
+    device: str = "auto"
+    """Where to run: auto, cpu, cuda, or one like cuda:1."""
+
+
+@dataclass(frozen=True)
 class Profile:
     """Measure a preset's training and sampling on a device, and estimate how long it takes."""
 
@@ -112,6 +165,9 @@ Command = (
     Annotated[List, tyro.conf.subcommand("list")]
     | Annotated[Show, tyro.conf.subcommand("show")]
     | Annotated[Run, tyro.conf.subcommand("run")]
+    | Annotated[Lease, tyro.conf.subcommand("lease")]
+    | Annotated[Unpack, tyro.conf.subcommand("unpack")]
+    | Annotated[Solvers, tyro.conf.subcommand("solvers")]
     | Annotated[Profile, tyro.conf.subcommand("profile")]
 )
 
@@ -136,6 +192,13 @@ def _status(arguments: Sequence[str] | None) -> int:
             )
         if isinstance(command, Run):
             _run(command)
+        elif isinstance(command, Lease):
+            return _lease(command)
+        elif isinstance(command, Unpack):
+            for path in unpack(command.archives, command.out):
+                print(path)
+        elif isinstance(command, Solvers):
+            _solvers(command)
         elif isinstance(command, Profile):
             _profile(command)
         elif isinstance(command, Show):
@@ -170,22 +233,11 @@ def _status(arguments: Sequence[str] | None) -> int:
 
 
 def _run(command: Run) -> None:
-    preset = _find(command.preset)
-    if command.only == ():
-        raise UsageError(f"--only names no run: give some after it, as {next(iter(preset.runs))}.")
-    wanted = tuple(preset.runs) if command.only is None else command.only
-    for name in wanted:
-        if name not in preset.runs:
-            raise UsageError(
-                f"There is no run {name!r} in {command.preset}: did you mean "
-                f"{nearest(name, preset.runs)!r}?"
-            )
+    chosen = _chosen(command.preset, command.only)
     out = RUNS / command.preset if command.out is None else command.out
     places = Places(command.data, inception=command.inception, device=command.device)
     team = team_on(command.device)
-    runs = {
-        name: replace(preset.runs[name], places=places).shared_by(team.count) for name in wanted
-    }
+    runs = {name: replace(run, places=places).shared_by(team.count) for name, run in chosen.items()}
     for name, experiment in runs.items():
         try:
             _one(name, experiment, out / name, command)
@@ -235,6 +287,44 @@ def _one(name: str, experiment: ImageExperiment, path: Path, command: Run) -> No
         record(experiment, path, resume=command.resume, watch=watch)
 
 
+def _lease(command: Lease) -> int:
+    _chosen(command.preset, command.only)
+    if not command.seconds > 0:
+        raise UsageError(f"--seconds {command.seconds} waits for nothing: give more than 0.")
+    options = {"--data": command.data, "--device": command.device, "--out": command.out}
+    held = wait(
+        [sys.executable, "-m", "gpu_experiments", "run", command.preset, "--resume", "--log"]
+        + [text for name, value in options.items() if value for text in (name, str(value))]
+        + (["--only", *command.only] if command.only else []),
+        command.out,
+        command.to,
+        command.seconds,
+    )
+    print(held.log, end="")
+    print(f"{len(held.archives)} archives are in {command.to}", end="; ")
+    if held.status is None:
+        print("the runs go on: give the same command again.")
+        return GOING
+    print(f"the runs ended with status {held.status}.")
+    return held.status
+
+
+def _solvers(command: Solvers) -> None:
+    # Imported here: no other command needs it.
+    from gpu_experiments.solver_check import solver_check
+
+    run = next(iter(_find(command.preset).runs.values()))
+    places = Places(command.data, device=command.device)
+    found = solver_check(replace(run, places=places), command.images)
+    write(command.json, json.dumps(found, indent=1).encode())
+    for name in ("reward", "kept_reward"):
+        pair = found[name]
+        print(
+            f"{name}: {pair['here']:.4g}, reference {pair['there']:.4g}, difference "
+            f"{pair['difference']:.2g} ± {pair['se']:.2g}"
+        )
+
+
 def _profile(command: Profile) -> None:
     # Imported here: no other command needs it.
     from gpu_experiments.profiling import profile
@@ -273,6 +363,19 @@ def _profile(command: Profile) -> None:
     )
     console.print(work)
     console.print(phases)
+
+
+def _chosen(preset: str, only: tuple[str, ...] | None) -> dict[str, ImageExperiment]:
+    """Runs of a preset by name: all of them, or some."""
+    runs = _find(preset).runs
+    if only == ():
+        raise UsageError(f"--only names no run: give some after it, as {next(iter(runs))}.")
+    for name in only or ():
+        if name not in runs:
+            raise UsageError(
+                f"There is no run {name!r} in {preset}: did you mean {nearest(name, runs)!r}?"
+            )
+    return {name: runs[name] for name in (runs if only is None else only)}
 
 
 def _find(name: str) -> Preset:

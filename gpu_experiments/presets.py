@@ -126,6 +126,10 @@ PRESETS: dict[str, Preset] = {
             GAMMAS,
         ),
     ),
+    "cifar10-record": Preset(
+        "the published rounds of all settings with the model of cifar10-fast; three seeds",
+        _runs(replace(CIFAR10, model=FAST), FOUR, 3, GAMMAS),
+    ),
     "cifar10-smoke": Preset(
         "CIFAR-10 in a minute on a CPU: what it samples is noise",
         _runs(

@@ -409,3 +409,44 @@ def test_real_cifar10_killed_and_resumed(
 def test_one_team_for_all_runs_of_a_command() -> None:
     assert team_on("cpu") is team_on("cpu")
     assert Places().device == "auto"
+
+
+def test_a_lease_goes_on_where_a_command_left_it(
+    here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # A preset of its own process cannot be the one that is patched in here.
+    argv = ["lease", "cifar10-smoke", "--out", str(here), "--to", str(tmp_path / "home")]
+    lacking = [*argv, "--data", str(tmp_path / "nowhere"), "--device", "cpu", "--seconds", "100"]
+    assert main(lacking) == 2
+    printed = capsys.readouterr().out
+    assert "nowhere" in printed
+    assert printed.endswith("the runs ended with status 2.\n")
+    assert "nowhere" in (tmp_path / "home" / "log.txt").read_text()
+    assert main(["unpack", str(tmp_path / "home"), str(tmp_path / "found")]) == 2
+    assert "has no archive of runs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["--seconds", "0"], "--seconds 0.0 waits for nothing: give more than 0."),
+        (["--seconds", "1", "--only", "nne-0"], "no run 'nne-0' in tiny: did you mean 'one-0'?"),
+    ],
+)
+def test_a_lease_that_makes_no_sense_is_refused(
+    here: Path, capsys: pytest.CaptureFixture[str], argv: list[str], told: str
+) -> None:
+    assert main(["lease", "tiny", "--out", str(here), "--to", str(here), *argv]) == 2
+    assert told in capsys.readouterr().err
+    assert not here.exists()
+
+
+def test_solvers_are_compared_on_the_pretrained_model(
+    here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "solvers.json"
+    assert main(["solvers", "tiny", "--json", str(file), "--images", "4", "--device", "cpu"]) == 0
+    found = json.loads(file.read_text())
+    assert (found["images"], found["reference_steps"]) == (4, 250)
+    printed = capsys.readouterr().out
+    assert f"reward: {found['reward']['here']:.4g}, reference" in printed

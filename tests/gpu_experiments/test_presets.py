@@ -62,7 +62,7 @@ def test_the_published_sizes() -> None:
 
 
 def test_three_seeds_of_the_published_runs_and_of_the_digits() -> None:
-    for preset in ("cifar10-paper", "digits-quick"):
+    for preset in ("cifar10-paper", "cifar10-record", "digits-quick"):
         assert {run.seed for run in PRESETS[preset].runs.values()} == {0, 1, 2}
 
 
@@ -75,7 +75,9 @@ def test_the_fast_runs_have_the_protocol_of_the_published_ones() -> None:
         assert run.model.steps < published.model.steps
 
 
-@pytest.mark.parametrize("preset", ["cifar10-paper", "cifar10-fast", "digits-quick"])
+@pytest.mark.parametrize(
+    "preset", ["cifar10-paper", "cifar10-fast", "cifar10-record", "digits-quick"]
+)
 def test_several_processes_can_share_every_preset(preset: str) -> None:
     for run in PRESETS[preset].runs.values():
         for processes in (1, 2):
