@@ -39,13 +39,17 @@ if TYPE_CHECKING:  # it needs torch, which figures without trained generators do
 
 __all__ = [
     "MissingArray",
+    "OnDisk",
     "PaperFigure",
     "Produced",
     "compute",
     "is_recorded",
+    "on_disk",
     "origin_file",
     "produce",
+    "results_file",
     "runs_needed",
+    "stamp_file",
 ]
 
 CLAIMS = Path(theory.claims.__file__).parent
@@ -121,6 +125,25 @@ class Produced:
     drawn: bool
 
 
+@dataclass(frozen=True)
+class OnDisk:
+    """What there is of a figure that this very code would make again.
+
+    Attributes
+    ----------
+    recorded
+        Whether the recorded runs that it reads are there.
+    computed
+        Whether its results are saved.
+    files
+        Files drawn from these results, by format.
+    """
+
+    recorded: bool
+    computed: bool
+    files: Mapping[str, Path]
+
+
 def is_recorded(figure: PaperFigure) -> bool:
     """Whether the recorded runs that a figure reads are there; one that reads none has all."""
     return figure.record is None or bool(figure.record(figure.parameters))
@@ -131,7 +154,7 @@ def runs_needed(figure: PaperFigure, results_folder: Path) -> Mapping[str, Run]:
     if figure.experiments is None:
         return {}
     key = _results_key(figure)
-    saved = load(results_folder / f"{figure.name}.npz", key)
+    saved = load(results_file(figure.name, results_folder), key)
     return figure.experiments(figure.parameters) if saved is None else {}
 
 
@@ -149,7 +172,7 @@ def compute(figure: PaperFigure, results_folder: Path, runs: Path) -> bool:
     if not is_recorded(figure):
         return False
     key = _results_key(figure)
-    path = results_folder / f"{figure.name}.npz"
+    path = results_file(figure.name, results_folder)
     if load(path, key) is not None:
         return False
     start = time.perf_counter()
@@ -181,6 +204,30 @@ def compute(figure: PaperFigure, results_folder: Path, runs: Path) -> bool:
     return True
 
 
+def on_disk(figure: PaperFigure, results_folder: Path, out: Path) -> OnDisk:
+    """What is up to date of a figure, in these folders."""
+    if not is_recorded(figure):
+        return OnDisk(recorded=False, computed=False, files={})
+    key = _results_key(figure)
+    path = results_file(figure.name, results_folder)
+    if load(path, key) is None:
+        return OnDisk(recorded=True, computed=False, files={})
+    drawn = _drawn(stamp_file(figure.name, results_folder), _drawing_key(key, path))
+    paths = {suffix: out / f"{figure.name}.{suffix}" for suffix in style.FORMATS}
+    files = {suffix: file for suffix, file in paths.items() if _is_drawn(file, drawn)}
+    return OnDisk(recorded=True, computed=True, files=files)
+
+
+def results_file(name: str, results_folder: Path) -> Path:
+    """File of a figure's saved results."""
+    return results_folder / f"{name}.npz"
+
+
+def stamp_file(name: str, results_folder: Path) -> Path:
+    """File that says what a figure's files were drawn from, and the seconds it took."""
+    return results_folder / f"{name}.drawn.json"
+
+
 def origin_file(name: str, results_folder: Path) -> Path:
     """File that says where a figure's saved results come from: seconds it took to compute them from
     the runs, parameters, folders of the runs by name, and versions."""
@@ -208,25 +255,33 @@ def produce(
 ) -> Produced:
     """Bring a figure up to date: its results (:func:`compute`), and its files from these.
 
-    A figure counts as drawn when its files are, byte for byte, those that were written from the
-    same results by the same drawing code, style and version of matplotlib.
+    A file counts as drawn when it is, byte for byte, the one that was written from the same results
+    by the same drawing code, style and version of matplotlib; formats that lack one are drawn.
     """
     start = time.perf_counter()
     if not is_recorded(figure):
         return Produced([], time.perf_counter() - start, computed=False, drawn=False)
     computed = compute(figure, results_folder, runs)
-    path = results_folder / f"{figure.name}.npz"
+    path = results_file(figure.name, results_folder)
     results, key = read_results(path)
-    stamp = results_folder / f"{figure.name}.drawn.json"
+    stamp = stamp_file(figure.name, results_folder)
     drawing = _drawing_key(key, path)
-    paths = [out / f"{figure.name}.{suffix}" for suffix in formats]
-    drawn = not _is_drawn(stamp, drawing, paths)
-    if drawn:
+    drawn = _drawn(stamp, drawing)
+    paths = {suffix: out / f"{figure.name}.{suffix}" for suffix in formats}
+    lacking = [suffix for suffix, file in paths.items() if not _is_drawn(file, drawn)]
+    if lacking:
+        begun = time.perf_counter()
         with style.rc():
-            style.save(figure.draw(_Named(results)), out, figure.name, figure.caption, formats)
-        record = {"drawing": drawing, "files": {str(file.resolve()): _hash(file) for file in paths}}
+            style.save(figure.draw(_Named(results)), out, figure.name, figure.caption, lacking)
+        files = {str(paths[suffix].resolve()): _hash(paths[suffix]) for suffix in lacking}
+        record = {
+            "drawing": drawing,
+            "seconds": round(time.perf_counter() - begun, 2),
+            "files": {**drawn, **files},
+        }
         write_atomically(stamp, json.dumps(record, indent=1).encode())
-    return Produced(paths, time.perf_counter() - start, computed, drawn)
+    seconds = time.perf_counter() - start
+    return Produced(list(paths.values()), seconds, computed, drawn=bool(lacking))
 
 
 def _drawing_key(results: str, path: Path) -> str:
@@ -238,15 +293,17 @@ def _drawing_key(results: str, path: Path) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _is_drawn(stamp: Path, drawing: str, paths: list[Path]) -> bool:
+def _drawn(stamp: Path, drawing: str) -> dict[str, str]:
+    """Hashes of the files that were drawn under a key, by their paths."""
     try:
         record = json.loads(stamp.read_bytes())
-        return bool(
-            record["drawing"] == drawing
-            and record["files"] == {str(path.resolve()): _hash(path) for path in paths}
-        )
+        return dict(record["files"]) if record["drawing"] == drawing else {}
     except (OSError, ValueError, KeyError, TypeError):
-        return False  # never drawn, drawn elsewhere, or files gone: draw
+        return {}  # never drawn, or not a stamp
+
+
+def _is_drawn(file: Path, drawn: Mapping[str, str]) -> bool:
+    return file.is_file() and drawn.get(str(file.resolve())) == _hash(file)
 
 
 def _hash(path: Path) -> str:
