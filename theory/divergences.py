@@ -277,3 +277,43 @@ def envelope(u: Any, lam: float, K: float, t: int) -> FloatArray:
                 chosen = -np.expm1(K * np.log1p(-mass))
         mass = real * u + (1 - real) * chosen
     return mass
+
+
+def envelope_kl(lam: float, K: float, t: int) -> float:
+    r"""Largest :math:`D_{\rm KL}(p_t\|p_{\rm ref})` that the loop from :math:`p_{\rm ref}` can have at
+    round t, whatever the reward: :math:`\int_0^1 f_t' \log f_t' \, du`, nats, for every λ and K.
+
+    Below the threshold :math:`\lambda(K-1)=1` it rises to :func:`sharp_kl_bound`, beyond it without
+    limit; in the pure loop it is :math:`t\log K - 1 + K^{-t}`. Infinite at K = ∞, where one round
+    can give all to a single sample.
+
+    Examples
+    --------
+    >>> round(envelope_kl(1.0, 4, 1), 4), round(math.log(4) - 1 + 1 / 4, 4)
+    (0.1448, 0.6363)
+    """
+    K, lam, t = check_candidates(K), float(check_ratio(lam)), check_steps(t)
+    if K == 1 or lam == 0 or t == 0:
+        return 0.0
+    if math.isinf(K):
+        return math.inf
+    if math.isinf(lam):
+        return t * math.log(K) + math.expm1(-t * math.log(K))
+    # In u = e^-x: f_t' varies where u is about K^-j for a j up to t, hence slowly in x. The piece
+    # beyond the last x has mass f_t(u) <= K^t u and at most that times log K^t of the integral.
+    end = t * math.log(K) + math.log1p(t * math.log(K)) - math.log(np.finfo(np.float64).eps)
+    # Near u = 1 the density can come down to almost 0, where its logarithm varies as log x.
+    edges = np.concatenate([[0.0], 2.0 ** np.arange(-40, 0), np.arange(1.0, end + 1)])
+    nodes, weights = np.polynomial.legendre.leggauss(16)
+    half = np.diff(edges)[:, None] / 2
+    x = edges[:-1, None] + half * (nodes + 1)
+    u, density = np.exp(-x), np.ones_like(x)
+    # Mass and what lacks of 1, each by itself: the one small at first, the other at last.
+    mass, lack = u, -np.expm1(-x)
+    real = 1 / (1 + lam)
+    for _ in range(t):
+        log_lack = np.where(mass < 0.5, np.log1p(-np.minimum(mass, 0.5)), np.log(lack))
+        density = real + (1 - real) * K * np.exp((K - 1) * log_lack) * density
+        mass = real * u - (1 - real) * np.expm1(K * log_lack)
+        lack = real * -np.expm1(-x) + (1 - real) * np.exp(K * log_lack)
+    return float((half * weights * density * np.log(density) * u).sum())
