@@ -84,6 +84,8 @@ QUANTITIES: dict[str, Quantity] = {
     "kl_aligned": Quantity(
         "divergence of the aligned law from the start", r"D_{\mathrm{KL}}(q\|p_0)", "nats"
     ),
+    "tv_to_start": Quantity("distance from the start", r"\mathrm{TV}(p_t,p_0)"),
+    "chance": Quantity("probability of being kept", "P", meaning="e^r over the sum of all K"),
     # the plane
     "x_1": Quantity("first coordinate", "x_1", "length"),
     "x_2": Quantity("second coordinate", "x_2", "length"),
