@@ -22,7 +22,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.integrate import quad
 
-from paper_figures import style
+from paper_figures import labels, style
 from paper_figures.figure import PaperFigure
 from paper_figures.results import Results
 from theory import Law, RetrainingLoop
@@ -48,7 +48,13 @@ class Parameters:
 
 
 def compute(parameters: Parameters) -> Results:
-    """Condensate on the map (sharpness, lam), critical curve, and masses measured at the points."""
+    """Condensate on the map, critical curve, and masses measured at the points.
+
+    ``condensate``, shares of mass, (sharpness, lam); ``critical``, (sharpness,), a ratio like
+    ``lam`` and ``slice_lam``; ``slices``, (checked sharpness, slice_lam), and ``measured``,
+    (checked sharpness, checked lam), shares of mass. ``sharpness`` is in log-odds per standard
+    deviation.
+    """
     lam = np.geomspace(*parameters.lam_range, parameters.side)
     slice_lam = np.geomspace(*parameters.lam_range, 4 * parameters.side)
     sharpness = np.geomspace(*parameters.sharpness_range, parameters.side)
@@ -181,11 +187,9 @@ def draw(results: Results) -> Figure:
     phase.set(xscale="log", yscale="log", xlim=(lam[0], lam[-1]))
     phase.yaxis.set_major_formatter(style.PLAIN)
     phase.set_ylim(sharpness[0], sharpness[-1])
-    phase.set_xlabel(r"synthetic-to-real ratio $\lambda$")
-    phase.set_ylabel(r"reward sharpness $\gamma\sigma$ [log-odds per $\sigma$]")
-    scale = figure.colorbar(
-        image, ax=phase, label="condensate [share of mass]", aspect=24, pad=0.02
-    )
+    phase.set_xlabel(labels.axis("ratio"))
+    phase.set_ylabel(labels.axis("sharpness"))
+    scale = figure.colorbar(image, ax=phase, label=labels.axis("condensate"), aspect=24, pad=0.02)
     scale.add_lines(contours)
     style.label_panel(phase, "a", "map: limit; discs: runs; thick line: critical ratio")
 
@@ -201,13 +205,13 @@ def draw(results: Results) -> Figure:
             color=style.COLOURS[colour],
             markerfacecolor="none",  # the marks at zero lie on one another
             markersize=4.5,
-            label=rf"$\gamma\sigma$ = {gamma:g}",
+            label=labels.value("sharpness", gamma),
         )
     cuts.set(xscale="log", xlim=(lam[0], lam[-1]), ylim=(-0.03, 1.0))
     for axes in (phase, cuts):
         axes.xaxis.set_major_formatter(style.PLAIN)
-    cuts.set_xlabel(r"synthetic-to-real ratio $\lambda$")
-    cuts.set_ylabel("condensate [share of mass]")
+    cuts.set_xlabel(labels.axis("ratio"))
+    cuts.set_ylabel(labels.axis("condensate"))
     cuts.legend(loc="upper left")
     style.label_panel(cuts, "b", f"lines: limit; markers: {int(results['rounds'])} rounds")
     return figure
@@ -215,9 +219,12 @@ def draw(results: Results) -> Figure:
 
 FIGURE = PaperFigure(
     name="condensate_phase",
-    caption="Condensate of the mixed loop at K = infinity, peaked reward in the plane",
+    caption="Share of the mass that the loop with real data piles on one point, the peak of the "
+    "reward, when each sample is chosen among infinitely many: none below a critical ratio of "
+    "synthetic to real data (thick line), more the further above it. Long runs agree.",
     file=Path(__file__),
     parameters=Parameters(),
     compute=compute,
     draw=draw,
+    claims=("condensation", "condensation-threshold"),
 )

@@ -1,5 +1,8 @@
 r"""Bias amplification on real data, and its cure: the exact loop on handwritten digits.
 
+Figure 3 of Ferbach et al. 2024 (arXiv:2407.09499), confidence reward in the pure and in the mixed
+loop, on other images and without a generator.
+
 The law is the empirical law of scikit-learn's digits, the reward the confidence :math:`r =
 15\,\max_i q_i(x)` of a classifier that never saw the image it scores
 (:mod:`gpu_experiments.digits`), K = 20 as in the image experiments of arXiv:2407.09499. Confidence
@@ -19,7 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gpu_experiments.digits import CONFIDENCE_REWARD, classify_digits
-from paper_figures import style
+from paper_figures import labels, style
 from paper_figures.figure import PaperFigure
 from paper_figures.results import Results
 from theory import RetrainingLoop
@@ -42,7 +45,11 @@ class Parameters:
 
 
 def compute(parameters: Parameters) -> Results:
-    """Class shares (rounds + 1, 10) and mean rewards (rounds + 1,) of both loops."""
+    """Class shares (rounds + 1, 10) and mean rewards (rounds + 1,), log-odds, of both loops.
+
+    ``top_reward`` and ``gamma`` are log-odds, ``accuracy`` the share of digits that a classifier
+    that did not see them names right.
+    """
     digits = classify_digits(parameters.folds, parameters.seed)
     law = digits.law(parameters.reward)
     results: Results = {
@@ -63,15 +70,15 @@ def draw(results: Results) -> Figure:
     """Class shares of the pure loop, of the mixed loop on the same scale, and both mean rewards."""
     figure = style.new_figure(style.COLUMN, 4.9)
     pure, mixed, reward = figure.subplots(3, 1, sharex=True, height_ratios=[1.25, 1.25, 1])
-    lam, K = float(results["lam"]), int(results["K"])
+    loops = {"pure": math.inf, "mixed": float(results["lam"])}
     last = len(results["pure_reward"]) - 1
-    for axes, name, letter, title in (
-        (pure, "pure", "a", "synthetic only"),
-        (mixed, "mixed", "b", rf"with real data, $\lambda$ = {lam:g}"),
+    for axes, name, letter, words in (
+        (pure, "pure", "a", "kept images alone"),
+        (mixed, "mixed", "b", "real images besides"),
     ):
         _draw_shares(axes, results[f"{name}_shares"])
-        style.label_panel(axes, letter, title)
-        axes.set_ylabel("class share")
+        style.label_panel(axes, letter, f"{labels.loop(loops[name])}: {words}")
+        axes.set_ylabel(labels.axis("share", of="of class"))
     _label_beside_lines(pure, results["pure_shares"])
     _label_in_margin(mixed, results["mixed_shares"][-1])
     final = results["mixed_shares"][-1]
@@ -84,18 +91,12 @@ def draw(results: Results) -> Figure:
         color=style.COLOURS["grey"],
     )
 
-    reward.axhline(
-        float(results["top_reward"]), color=style.COLOURS["grey"], linestyle=":", linewidth=0.9
-    )
-    reward.plot(results["pure_reward"], color=style.COLOURS["vermilion"], label="synthetic only")
-    reward.plot(
-        results["mixed_reward"],
-        color=style.COLOURS["blue"],
-        linestyle="--",
-        label=rf"with real data, $\lambda$ = {lam:g}",
-    )
+    reward.axhline(float(results["top_reward"]), **style.REFERENCE)
+    for name, lam in loops.items():
+        look = style.LOOPS[name] | {"marker": ""}
+        reward.plot(results[f"{name}_reward"], label=labels.loop(lam), **look)
     reward.annotate(
-        r"largest $r$",
+        f"largest {labels.symbol('reward')}",
         (0.0, float(results["top_reward"])),
         xycoords=("axes fraction", "data"),
         xytext=(3, -9),
@@ -106,14 +107,15 @@ def draw(results: Results) -> Figure:
     style.label_panel(
         reward,
         "c",
-        rf"$\gamma$ = {float(results['gamma']):g}, $K$ = {K}, "
+        f"{labels.value('scale', float(results['gamma']))}, "
+        f"{labels.value('candidates', int(results['K']))}, "
         f"held-out accuracy {float(results['accuracy']):.3f}",
     )
-    reward.set_ylabel("mean reward $E[r]$\n[log-odds of choice]")
+    reward.set_ylabel(labels.axis("mean_reward", lines=2))
     reward.set_xscale("symlog", linthresh=1, linscale=0.4)
     reward.xaxis.set_major_formatter(style.PLAIN)
     reward.set_xlim(0, last)
-    reward.set_xlabel(r"round $t$")
+    reward.set_xlabel(labels.axis("round"))
     return figure
 
 
@@ -128,7 +130,7 @@ def _look(digit: int) -> dict[str, str]:
 
 def _draw_shares(axes: Axes, shares: np.ndarray) -> None:
     """One line for each class, on the scale that both panels have."""
-    axes.axhline(1 / shares.shape[1], color=style.COLOURS["grey"], linestyle=":", linewidth=0.9)
+    axes.axhline(1 / shares.shape[1], **style.REFERENCE)
     for digit in range(shares.shape[1]):
         axes.plot(shares[:, digit], linewidth=0.9, **_look(digit))
     axes.set(yscale="log", ylim=SHARES_SHOWN)
@@ -195,9 +197,13 @@ def _label_in_margin(axes: Axes, final: np.ndarray) -> None:
 
 FIGURE = PaperFigure(
     name="digits_bias",
-    caption="Confidence reward on handwritten digits: class shares and mean reward, exact loop",
+    caption="Exact loop on images of handwritten digits, rewarded by a classifier's confidence, "
+    "which names no class. Retrained on kept images alone (pure), the classes part until one is "
+    "left; with as many real images mixed in, all ten keep nearly the shares they started with.",
     file=Path(__file__),
     parameters=Parameters(),
     compute=compute,
     draw=draw,
+    paper="Figure 3",
+    claims=("theorem-2.1", "dominance-pure", "dominance-mixed"),
 )

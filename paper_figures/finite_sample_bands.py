@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from scipy.special import ndtr, ndtri
 from scipy.stats import binomtest
 
-from paper_figures import style
+from paper_figures import labels, style
 from paper_figures.figure import PaperFigure
 from paper_figures.results import Results
 from sim import GaussianMixture
@@ -142,7 +142,6 @@ def chance_inside(level: float, narrowed: float) -> float:
     return float(2 * ndtr(narrowed * ndtri(0.5 + level / 2)) - 1)
 
 
-LOOKS = {"pure": ("vermilion", "-"), "mixed": ("blue", "--")}
 SIZES = (("orange", "o"), ("green", "s"), ("purple", "^"))
 """Colour and marker of each n."""
 
@@ -164,44 +163,39 @@ def draw(results: Results) -> Figure:
             axes.set_ylabel("inside band")
     _draw_modes(modes, results)
     _draw_shift(shift, results)
-    share.set(ylim=(0, 1.02), yticks=[0, 0.5, 1], ylabel="share")
-    reward.set_ylabel("$E[r]$ [log-odds]")
+    share.set(ylim=(0, 1.02), yticks=[0, 0.5, 1], ylabel=labels.axis("share"))
+    reward.set_ylabel(labels.axis("mean_reward", name=False))
     modes.set(ylim=(0.5, 8.8), yticks=[2, 4, 6, 8], ylabel="modes in training")
     shift.set_ylabel("mean less exact")
     for axes, letter, title in (
         (share, "a", "best mode"),
-        (reward, "b", "mean reward"),
+        (reward, "b", labels.axis("mean_reward", symbol=False, unit=False)),
         (modes, "g", "surviving modes"),
         (shift, "h", "shift of the share"),
     ):
         style.label_panel(axes, letter, title)
     for axes, x, y in ((share, 0.05, 0.86), (reward, 0.62, 0.06), (shift, 0.05, 0.06)):
-        axes.text(x, y, f"$n$ = {results['kept'][0]}", transform=axes.transAxes)
+        axes.text(x, y, labels.value("kept", results["kept"][0]), transform=axes.transAxes)
     for axes in panels[-1]:
         axes.set_xticks(range(0, len(results["pure_mean"]), 2))
-        axes.set_xlabel(r"round $t$")
+        axes.set_xlabel(labels.axis("round"))
     found = [axes.get_legend_handles_labels() for axes in (share, modes, covered[0])]
-    handles, labels = (
-        [one for part in parts for one in part] for parts in zip(*found, strict=True)
-    )
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, columnspacing=1.2)
+    handles, names = ([one for part in parts for one in part] for parts in zip(*found, strict=True))
+    figure.legend(handles, names, loc="outside lower center", ncols=3, columnspacing=1.2)
     return figure
 
 
 def _draw_bands(axes: Axes, results: Results, column: int) -> None:
     """Exact loop, band and some runs at the smallest n, pure and mixed."""
-    for name in LOOPS:
-        colour, line = LOOKS[name]
+    for name, lam in zip(LOOPS, (math.inf, float(results["lam"])), strict=True):
+        colour, line = _line(name)
         mean, half = results[f"{name}_mean"][:, column], results[f"{name}_half"][0, :, column]
         rounds = np.arange(len(mean))
-        axes.fill_between(
-            rounds, mean - half, mean + half, color=style.COLOURS[colour], alpha=0.25, linewidth=0
-        )
+        axes.fill_between(rounds, mean - half, mean + half, color=colour, **style.BAND)
         runs = results[f"{name}_runs"][0, :SHOWN, :, column]
-        axes.plot(rounds, runs.T, line, color=style.COLOURS[colour], linewidth=0.4)
+        axes.plot(rounds, runs.T, line, color=colour, linewidth=0.4)
         axes.plot(rounds, mean, line, color=style.COLOURS["black"], linewidth=1.3)
-        label = "pure" if name == "pure" else rf"mixed, $\lambda$ = {float(results['lam']):g}"
-        axes.plot([], [], line, color=style.COLOURS[colour], label=label)
+        axes.plot([], [], line, color=colour, label=labels.loop(lam))
     axes.plot([], [], color=style.COLOURS["black"], linewidth=1.3, label="exact loop")
 
 
@@ -212,10 +206,8 @@ def _draw_coverage(axes: Axes, results: Results, name: str, column: int) -> None
     axes.axhline(level, color=style.COLOURS["black"], linewidth=0.8, label=f"{level:.0%} nominal")
     axes.axhline(
         chance_inside(level, NARROWED),
-        color=style.COLOURS["grey"],
-        linestyle=":",
-        linewidth=0.9,
         label=f"bands {1 - NARROWED:.0%} too narrow",
+        **style.REFERENCE,
     )
     for number, (count, runs, (colour, marker)) in enumerate(
         zip(counts, results["seeds"], SIZES, strict=False)
@@ -231,29 +223,35 @@ def _draw_coverage(axes: Axes, results: Results, name: str, column: int) -> None
             color=style.COLOURS[colour],
             markersize=2.5,
             elinewidth=0.7,
-            markerfacecolor="white",
-            markeredgewidth=0.8,
+            **style.HOLLOW,
         )
 
 
 def _draw_modes(axes: Axes, results: Results) -> None:
     """Predicted and mean number of modes in the training set; mixed, at the smallest n alone."""
-    colour, line = LOOKS["mixed"]
-    axes.plot(results["mixed_modes"][0], line, color=style.COLOURS[colour], linewidth=0.9)
-    _draw_means(axes, results["mixed_modes_runs"][0], colour, "v", None)
+    shade, line = _line("mixed")
+    axes.plot(results["mixed_modes"][0], line, color=shade, linewidth=0.9)
+    _draw_means(axes, results["mixed_modes_runs"][0], shade, "v", None)
     for row, (kept, (colour, marker)) in enumerate(zip(results["kept"], SIZES, strict=False)):
-        axes.plot(results["pure_modes"][row], "-", color=style.COLOURS[colour], linewidth=0.9)
-        _draw_means(axes, results["pure_modes_runs"][row], colour, marker, f"$n$ = {kept}")
+        shade = style.COLOURS[colour]
+        axes.plot(results["pure_modes"][row], "-", color=shade, linewidth=0.9)
+        label = labels.value("kept", kept)
+        _draw_means(axes, results["pure_modes_runs"][row], shade, marker, label)
 
 
 def _draw_shift(axes: Axes, results: Results) -> None:
     """Predicted and mean deviation of the best mode's share at the smallest n."""
-    axes.axhline(0, color=style.COLOURS["grey"], linewidth=0.6)
+    axes.axhline(0, **style.ZERO)
     for name, marker in zip(LOOPS, "ov", strict=True):
-        colour, line = LOOKS[name]
-        axes.plot(results[f"{name}_shift"][0, :, 0], line, color=style.COLOURS[colour])
+        colour, line = _line(name)
+        axes.plot(results[f"{name}_shift"][0, :, 0], line, color=colour)
         away = results[f"{name}_runs"][0, :, :, 0] - results[f"{name}_mean"][:, 0]
         _draw_means(axes, away, colour, marker, None)
+
+
+def _line(name: str) -> tuple[str, str]:
+    """Colour and dashes of a loop."""
+    return style.LOOPS[name]["color"], style.LOOPS[name]["linestyle"]
 
 
 def _draw_means(axes: Axes, runs: np.ndarray, colour: str, marker: str, label: str | None) -> None:
@@ -264,21 +262,19 @@ def _draw_means(axes: Axes, runs: np.ndarray, colour: str, marker: str, label: s
         runs.mean(axis=0),
         2 * runs.std(axis=0, ddof=1) / math.sqrt(len(runs)),
         fmt=marker,
-        color=style.COLOURS[colour],
+        color=colour,
         markersize=2.5,
         elinewidth=0.7,
-        markerfacecolor="white",
-        markeredgewidth=0.8,
         label=label,
+        **style.HOLLOW,
     )
 
 
 FIGURE = PaperFigure(
     name="finite_sample_bands",
-    caption=(
-        "Finitely many samples: the bands cover 95 % of runs, late pure rounds at n = 100 apart, "
-        "and lost modes and shifted means are foretold"
-    ),
+    caption="The loop with n kept samples a round and a generator that adds no error. Bands "
+    "computed without a run cover 95 % of the runs, late rounds on kept samples alone (pure) at "
+    "n = 100 apart; the number of modes that survive and the shift of the mean are foretold too.",
     file=Path(__file__),
     parameters=Parameters(),
     compute=compute,

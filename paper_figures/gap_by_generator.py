@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from paper_figures import style, trained
+from paper_figures import labels, style, trained
 from paper_figures.figure import PaperFigure
 from paper_figures.results import Results
 from sim.comparison import EMPIRICAL, EXACT, compare_samples
@@ -76,23 +76,20 @@ def experiments(parameters: Parameters) -> dict[str, Experiment]:
 
 
 def compute(parameters: Parameters, runs: Mapping[str, Path]) -> Results:
-    """``<loop>_<measure>``: gaps of shape (generators, seeds, rounds + 1)."""
+    """``<loop>_<measure>``: gaps of shape (generators, seeds, rounds + 1), ``divergence`` in nats,
+    ``sliced`` a length and ``reward`` in log-odds; ``labels``, (generators,), their names."""
     wanted = experiments(parameters)
-    labels = [source.label for source in parameters.sources]
-    results: Results = {"labels": np.array(labels)}
+    names = [source.label for source in parameters.sources]
+    results: Results = {"labels": np.array(names)}
     for ratio in RATIOS:
         samples = {
-            label: [
-                trained.candidates(runs[f"{ratio} {label} {seed}"]) for seed in parameters.seeds
-            ]
-            for label in labels
+            name: [trained.candidates(runs[f"{ratio} {name} {seed}"]) for seed in parameters.seeds]
+            for name in names
         }
-        setting = wanted[f"{ratio} {labels[0]} {parameters.seeds[0]}"].setting()
+        setting = wanted[f"{ratio} {names[0]} {parameters.seeds[0]}"].setting()
         found = compare_samples(setting, samples, parameters.seeds)
         for measure in MEASURES:
-            results[f"{ratio}_{measure}"] = np.array(
-                [found.gap(label, measure) for label in labels]
-            )
+            results[f"{ratio}_{measure}"] = np.array([found.gap(name, measure) for name in names])
     return results
 
 
@@ -108,21 +105,21 @@ LOOKS = (
 
 def draw(results: Results) -> Figure:
     """A row for each measure, pure on the left; means over the seeds and their standard errors."""
-    labels = results["labels"]
+    names = results["labels"]
     figure = style.new_figure(style.COLUMN, 4.7)
     panels = figure.subplots(len(MEASURES), 2, sharex=True, sharey="row")
     for column, ratio in enumerate(RATIOS):
         for axes, measure in zip(panels[:, column], MEASURES, strict=True):
             gaps = results[f"{ratio}_{measure}"]
             rounds = np.arange(gaps.shape[2])
-            for number, (label, (colour, line, marker)) in enumerate(
-                zip(labels, LOOKS, strict=False)
+            for number, (name, (colour, line, marker)) in enumerate(
+                zip(names, LOOKS, strict=False)
             ):
                 seeds = gaps[number]
                 error = seeds.std(axis=0, ddof=1) / np.sqrt(len(seeds))
                 axes.errorbar(
                     # Beside one another, so that error bars can be told apart.
-                    rounds + 0.09 * (number - (len(labels) - 1) / 2),
+                    rounds + 0.09 * (number - (len(names) - 1) / 2),
                     seeds.mean(axis=0),
                     error,
                     linestyle=line,
@@ -132,15 +129,18 @@ def draw(results: Results) -> Figure:
                     markeredgewidth=0.6,
                     linewidth=0.7,
                     color=style.COLOURS[colour],
-                    label=label,
+                    label=name,
                 )
-            axes.axhline(0, color=style.COLOURS["black"], linewidth=0.5)
+            axes.axhline(0, **style.ZERO)
             axes.set_xticks(rounds)
         panels[0, column].set_title(ratio)
-        panels[-1, column].set_xlabel(r"round $t$")
-    panels[0, 0].set_ylabel("$D_{KL}$ of the samples\nfrom $p_t$, on cells [nats]")
-    panels[1, 0].set_ylabel("sliced Wasserstein\ndistance [length]")
-    panels[2, 0].set_ylabel("mean reward\nless $E_{p_t}[r]$ [log-odds]")
+        panels[-1, column].set_xlabel(labels.axis("round"))
+    law = labels.symbol("law")
+    panels[0, 0].set_ylabel(
+        labels.in_unit(f"{labels.symbol('kl')} of samples\nfrom {law}, on cells", "kl")
+    )
+    panels[1, 0].set_ylabel(labels.axis("sliced", lines=2))
+    panels[2, 0].set_ylabel(labels.axis("mean_reward", of=f"less\nthat of {law}", symbol=False))
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
@@ -148,7 +148,8 @@ def draw(results: Results) -> Figure:
 FIGURE = PaperFigure(
     name="gap_by_generator",
     caption="Distance of the loop with trained generators from the exact loop, round by round: "
-    "flow matching, DDPM and DDIM beside two generators without training error",
+    "flow matching and the diffusion samplers DDPM and DDIM, beside two generators without "
+    "training error, which show how much of it finitely many samples explain.",
     file=Path(__file__),
     parameters=Parameters(),
     compute=compute,

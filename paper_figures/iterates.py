@@ -15,9 +15,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle
 
-from paper_figures import style
+from paper_figures import labels, style
 from paper_figures.results import Results
 from sim import GaussianMixture, TwoMoons
 from theory import Law, RetrainingLoop
@@ -42,12 +41,13 @@ class Parameters:
 def compute(parameters: Parameters) -> Results:
     """Densities of both loops and their statistics, for every round from 0 to the last.
 
-    ``pure`` and ``mixed`` have shape (rounds + 1, side, side), the expected rewards (rounds + 1,),
-    the shares of the groups (rounds + 1, groups).
+    ``pure`` and ``mixed``, densities per unit area, have shape (rounds + 1, side, side), the
+    expected rewards, log-odds, (rounds + 1,), the shares of the groups (rounds + 1, groups). ``x``,
+    ``y``, (side,), ``centre`` and ``radius`` of the reward's plateau are lengths.
     """
     axes = parameters.data.grid(parameters.side)
     law = Law.from_density(parameters.data.density, parameters.reward, axes, normalise=True)
-    labels = parameters.data.labels(law.atoms)
+    groups = parameters.data.labels(law.atoms)
     results: Results = {
         "x": axes[0],
         "y": axes[1],
@@ -60,7 +60,7 @@ def compute(parameters: Parameters) -> Results:
         trajectory = RetrainingLoop(law, parameters.K, lam).run(parameters.rounds)
         results[name] = np.stack([p.density() for p in trajectory.laws])
         results[f"{name}_reward"] = np.asarray(trajectory.expected_reward)
-        results[f"{name}_shares"] = trajectory.shares(labels)[1]
+        results[f"{name}_shares"] = trajectory.shares(groups)[1]
     return results
 
 
@@ -86,34 +86,23 @@ def draw(
     top = max(results[name][list(shown)].max() for name in ("pure", "mixed"))
     norm = LogNorm(vmin=top * 10.0**-DECADES, vmax=top, clip=True)
     x, y = results["x"], results["y"]
-    half_x, half_y = (x[1] - x[0]) / 2, (y[1] - y[0]) / 2
-    extent = (x[0] - half_x, x[-1] + half_x, y[0] - half_y, y[-1] + half_y)
     for row, name in enumerate(("pure", "mixed")):
         for axes, t in zip(panels[row], shown, strict=True):
             image = axes.imshow(
                 np.maximum(results[name][t].T, norm.vmin),
                 origin="lower",
-                extent=extent,
+                extent=style.cells(x, y),
                 norm=norm,
             )
-            axes.add_patch(
-                Circle(
-                    tuple(results["centre"]),
-                    float(results["radius"]),
-                    fill=False,
-                    linewidth=0.6,
-                    linestyle="--",
-                    edgecolor="white",
-                )
-            )
+            style.draw_plateau(axes, results["centre"], results["radius"], "white")
             axes.set_xticks(xticks)
             axes.set_yticks(yticks)
             if row == 0:
-                axes.set_title(rf"$t$ = {t}")
+                axes.set_title(labels.value("round", t))
             else:
-                axes.set_xlabel(r"$x_1$ [length]")
+                axes.set_xlabel(labels.axis("x_1", name=False))
         panels[row, 0].set_ylabel(name)
-    above.supylabel(r"$x_2$ [length]", y=0.66, fontsize=7)  # beside the maps, not the scale
+    above.supylabel(labels.axis("x_2", name=False), y=0.66)  # beside the maps, not the scale
     above.colorbar(
         image,
         ax=panels,
@@ -122,7 +111,7 @@ def draw(
         pad=0.04,
         extend="min",
         format=style.PLAIN,
-        label="density [per unit area]",
+        label=labels.axis("density", symbol=False),
     )
     statistics = below.subplots(1, 2, sharex=True)
     _draw_statistics(statistics, results, share)
@@ -134,18 +123,16 @@ def _draw_statistics(panels: Sequence[Axes], results: Results, share: str) -> No
     """Share of the favoured group and mean reward against the round, pure and mixed."""
     shares, rewards = panels
     favoured = results["pure_shares"][-1].argmax()
-    lam, K = float(results["lam"]), int(results["K"])
-    for name, label, look, colour in (
-        ("pure", f"pure, $K$ = {K}", "o-", "vermilion"),
-        ("mixed", rf"mixed, $\lambda$ = {lam:g}", "s--", "blue"),
-    ):
-        looks = {"color": style.COLOURS[colour], "markersize": 3, "markerfacecolor": "white"}
-        shares.plot(results[f"{name}_shares"][:, favoured], look, label=label, **looks)
-        rewards.plot(results[f"{name}_reward"], look, **looks)
+    K = labels.value("candidates", int(results["K"]))
+    for name, lam in (("pure", math.inf), ("mixed", float(results["lam"]))):
+        looks = style.LOOPS[name] | style.HOLLOW | {"markersize": 3}
+        label = f"{labels.loop(lam)}, {K}"
+        shares.plot(results[f"{name}_shares"][:, favoured], label=label, **looks)
+        rewards.plot(results[f"{name}_reward"], **looks)
     shares.set(ylim=(0, 1.05), yticks=[0, 0.5, 1])
-    shares.set_ylabel(f"share of\n{share}")
+    shares.set_ylabel(labels.axis("share", of=f"of\n{share}"))
     rewards.set_yticks([-10, -5, 0])
-    rewards.set_ylabel("mean reward\n$E[r]$ [log-odds]")
+    rewards.set_ylabel(labels.axis("mean_reward", lines=2))
     for axes in panels:
-        axes.set_xlabel(r"round $t$")
+        axes.set_xlabel(labels.axis("round"))
         axes.set_xticks(range(len(results["pure_reward"])))

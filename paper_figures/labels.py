@@ -12,7 +12,15 @@ from theory.notation import QUANTITIES
 __all__ = ["axis", "claim", "in_unit", "loop", "symbol", "value"]
 
 
-def axis(key: str, *, of: str = "", lines: int = 1, name: bool = True, symbol: bool = True) -> str:
+def axis(
+    key: str,
+    *,
+    of: str = "",
+    lines: int = 1,
+    name: bool = True,
+    symbol: bool = True,
+    unit: bool = True,
+) -> str:
     """Label of an axis or a colour bar: name, symbol and unit of a quantity.
 
     Parameters
@@ -23,15 +31,15 @@ def axis(key: str, *, of: str = "", lines: int = 1, name: bool = True, symbol: b
         Words after the name that narrow it, e.g. ``"of class 3"``.
     lines
         1 for all in one line, 2 to set symbol and unit beneath the name.
-    name, symbol
-        Whether to print them; the unit always is, in brackets.
+    name, symbol, unit
+        Whether to print them, the unit in brackets. Without its unit a quantity is a title.
     """
     quantity = QUANTITIES[key]
     words = " ".join(filter(None, [quantity.name if name else "", of]))
     sign = f"${quantity.symbol}$" if symbol and quantity.symbol else ""
-    unit = f"[{quantity.unit}]" if quantity.unit else ""
+    brackets = f"[{quantity.unit}]" if unit and quantity.unit else ""
     return ("\n" if lines == 2 else " ").join(
-        filter(None, [words, " ".join(filter(None, [sign, unit]))])
+        filter(None, [words, " ".join(filter(None, [sign, brackets]))])
     )
 
 

@@ -26,7 +26,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from paper_figures import style
+from paper_figures import labels, style
 from paper_figures.figure import PaperFigure
 from paper_figures.results import Results
 from sim import GaussianMixture
@@ -60,9 +60,6 @@ SIZE_LOOKS = (
 )
 """Colour and dashes of each number of comparisons."""
 
-CLOSE = {"handletextpad": 0.4, "handlelength": 1.6, "borderaxespad": 0.2, "labelspacing": 0.3}
-"""Legends inside of small panels."""
-
 
 @dataclass(frozen=True)
 class Parameters:
@@ -87,7 +84,8 @@ class Parameters:
 
 
 def compute(parameters: Parameters) -> Results:
-    """Gains over p_0 in expected reward, nats, exact on the grid for each learnt reward.
+    """Gains over p_0 in expected reward, log-odds, and divergences, nats, exact on the grid
+    for each learnt reward.
 
     Of the single run: ``kl``, ``learnt``, ``true``, ``attainable`` at ``beta``; the
     same led by ``best_of_`` at ``best_of``, by ``top_`` at the best penalty ``top_beta``. Of all:
@@ -206,20 +204,26 @@ def draw(results: Results) -> Figure:
     for axes in (panels[0, 0], panels[0, 1], panels[1, 0]):
         axes.set_xlim(0, results["level"][-1])
         axes.set_xticks([0, 5, 10])
-        axes.set_xlabel(r"$D_{\mathrm{KL}}(q\|p_0)$ [nats]")
+        axes.set_xlabel(labels.axis("kl_aligned", name=False))
     _draw_best(panels[1, 1], results)
     figure.legend(
-        *panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2, **CLOSE
+        *panels[0, 0].get_legend_handles_labels(),
+        loc="outside upper center",
+        ncols=2,
+        **style.CLOSE,
     )
     figure.legend(
-        *panels[1, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, **CLOSE
+        *panels[1, 0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=4,
+        **style.CLOSE,
     )
     return figure
 
 
 def _draw_single(axes: Axes, results: Results) -> None:
     """Learnt and true gain along the penalties, best of n beside them, and the best penalty."""
-    axes.axhline(0, color=style.COLOURS["grey"], linewidth=0.5)
+    axes.axhline(0, **style.ZERO)
     _draw_frontier(axes, results, "attainable true reward")
     for name, colour, dashes, marker in (
         ("learnt", "vermilion", "--", "^"),
@@ -235,8 +239,8 @@ def _draw_single(axes: Axes, results: Results) -> None:
             results[f"best_of_{name}"][inside],
             marker,
             color=shade,
-            markerfacecolor="white",
             markersize=3,
+            **style.HOLLOW,
             label=f"{name} reward, best of $N$",
         )
     axes.plot(
@@ -246,12 +250,12 @@ def _draw_single(axes: Axes, results: Results) -> None:
         color=style.COLOURS["black"],
         markersize=5.5,
         zorder=4,
-        label=rf"best penalty, $\beta$ = {float(results['top_beta']):.2f}",
+        label=f"best penalty, {labels.value('penalty', round(float(results['top_beta']), 2))}",
     )
     shown = results["kl"] <= results["level"][-1]
     low, high = results["true"][shown].min(), results["learnt"][shown].max()
     axes.set_ylim(low - 0.1 * (high - low), high + 0.1 * (high - low))
-    axes.set_ylabel("gain in reward [log-odds]")
+    axes.set_ylabel(labels.in_unit("gain in reward", "reward"))
     style.label_panel(axes, "a", f"network, {results['single']} pairs")
 
 
@@ -274,12 +278,10 @@ def _draw_sizes(axes: Axes, results: Results, form: str) -> None:
         mean, error = runs.mean(axis=0), standard_error(runs)
         shade = style.COLOURS[colour]
         axes.plot(results["level"], mean, dashes, color=shade, label=f"{n} pairs")
-        axes.fill_between(
-            results["level"], mean - error, mean + error, color=shade, alpha=0.3, linewidth=0
-        )
+        axes.fill_between(results["level"], mean - error, mean + error, color=shade, **style.BAND)
     axes.set_ylim(0, 1.08 * float(results["most"]))
     axes.set_yticks([0, 0.5, 1, 1.5])
-    axes.set_ylabel("gain in true reward [log-odds]")
+    axes.set_ylabel(labels.in_unit("gain in true reward", "reward"))
 
 
 def _draw_best(axes: Axes, results: Results) -> None:
@@ -292,26 +294,28 @@ def _draw_best(axes: Axes, results: Results) -> None:
             standard_error(runs.T),
             fmt=marker + dashes,
             color=style.COLOURS[colour],
-            markerfacecolor="white",
             elinewidth=0.8,
+            **style.HOLLOW,
             label=form,
         )
     axes.set(xscale="log", yscale="log")
     axes.minorticks_off()
     axes.set_xticks(results["n"], labels=[str(n) for n in results["n"]])
     axes.set_yticks([0.001, 0.01, 0.1, 1], labels=["0.001", "0.01", "0.1", "1"])
-    axes.legend(loc="lower left", **CLOSE)
-    axes.set_xlabel("comparisons $n$")
-    axes.set_ylabel("loss at best penalty [log-odds]")
+    axes.legend(loc="lower left", **style.CLOSE)
+    axes.set_xlabel(labels.axis("comparisons"))
+    axes.set_ylabel(labels.in_unit("loss at best penalty", "reward"))
     style.label_panel(axes, "d", "three forms")
 
 
 FIGURE = PaperFigure(
     name="over_optimisation",
-    caption="Aligned harder with a reward learnt from few comparisons, a law gains in the learnt "
-    "reward and loses in the true one; more comparisons lift the peak, a network's not for ever",
+    caption="Aligned harder and harder with a reward learnt from few comparisons, a law gains in "
+    "the learnt reward, and in the true one only up to a peak. More comparisons lift the peak, "
+    "with a network not for ever; nothing is above what is attainable (grey).",
     file=Path(__file__),
     parameters=Parameters(),
     compute=compute,
     draw=draw,
+    claims=("tilt-frontier", "rlhf-tilt"),
 )

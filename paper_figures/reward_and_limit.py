@@ -1,8 +1,9 @@
 r"""Reward, starting law and predicted limit for the mixture of Gaussians: three heat maps.
 
-Settings of arXiv:2407.09499: :math:`r(x) = -\gamma\max(0, \|x-\mu_*\|-r_{\min})`. The reward is
-flat on a disc that :math:`p_0` charges, so the pure loop converges to :math:`p_0` restricted to the
-disc (Theorem 2.1 there). The centre sits between two modes: the limit keeps a part of each.
+Figure 6 of Ferbach et al. 2024 (arXiv:2407.09499), with its data and form of reward: :math:`r(x) =
+-\gamma\max(0, \|x-\mu_*\|-r_{\min})`. The reward is flat on a disc that :math:`p_0` charges, so the
+pure loop converges to :math:`p_0` restricted to the disc (Theorem 2.1 there). The centre sits
+between two modes: the limit keeps a part of each.
 """
 
 from __future__ import annotations
@@ -13,9 +14,8 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle
 
-from paper_figures import style
+from paper_figures import labels, style
 from paper_figures.figure import PaperFigure
 from paper_figures.results import Results
 from sim import GaussianMixture
@@ -37,7 +37,12 @@ class Parameters:
 
 
 def compute(parameters: Parameters) -> Results:
-    """Reward, p_0 and limit density on the grid, and the mass that p_0 gives the plateau."""
+    """Reward, p_0 and limit density on the grid, and the mass that p_0 gives the plateau.
+
+    ``x`` and ``y``, (side,), and ``centre`` and ``radius`` of the plateau are lengths; ``reward``,
+    (side, side), log-odds; ``start`` and ``limit``, (side, side), per unit area; ``gamma`` log-odds
+    per unit length; ``plateau_mass`` is a share.
+    """
     axes = parameters.mixture.grid(parameters.side)
     law = Law.from_density(parameters.mixture.density, parameters.reward, axes, normalise=True)
     limit = pure_limit(law)
@@ -62,13 +67,11 @@ def draw(results: Results) -> Figure:
     figure = style.new_figure(style.COLUMN, 1.9, images=True)
     panels = figure.subplots(1, 3, sharex=True, sharey=True)
     x, y = results["x"], results["y"]
-    extent = _extent(x, y)
-    titles = (r"reward $r$", r"start $p_0$", r"limit $p^*$")
-    bars = ("[log-odds of choice]", "density [1/area]", "density [1/area]")
+    extent = style.cells(x, y)
+    fields = ("reward", "start", "limit")
+    bars = (labels.in_unit("", "reward"), *[labels.axis("density", symbol=False, lines=2)] * 2)
     ticks = ([-20, -10, 0], [0, 0.03, 0.06], [0, 0.2, 0.4])
-    for axes, field, letter, title, bar, marks in zip(
-        panels, ("reward", "start", "limit"), "abc", titles, bars, ticks, strict=True
-    ):
+    for axes, field, letter, bar, marks in zip(panels, fields, "abc", bars, ticks, strict=True):
         image = axes.imshow(
             results[field].T,
             origin="lower",
@@ -76,15 +79,8 @@ def draw(results: Results) -> Figure:
             cmap="cividis" if field == "reward" else "viridis",
             vmin=None if field == "reward" else 0,
         )
-        rim = Circle(
-            tuple(results["centre"]),
-            float(results["radius"]),
-            fill=False,
-            linewidth=0.8,
-            edgecolor="black" if field == "reward" else "white",
-            linestyle="--",
-        )
-        axes.add_patch(rim)
+        rim = "black" if field == "reward" else "white"
+        style.draw_plateau(axes, results["centre"], results["radius"], rim)
         scale = figure.colorbar(
             image, ax=axes, orientation="horizontal", aspect=14, pad=0.03, label=bar
         )
@@ -103,11 +99,11 @@ def draw(results: Results) -> Figure:
                 linestyles="solid",
             )
             scale.add_lines(lines)
-        style.label_panel(axes, letter, title)
-        axes.set_xlabel(r"$x_1$ [length]")
+        style.label_panel(axes, letter, labels.axis(field, unit=False))
+        axes.set_xlabel(labels.axis("x_1", name=False))
         axes.set_xticks([-5, 0, 5])
         axes.set_yticks([-5, 0, 5])
-    panels[0].set_ylabel(r"$x_2$ [length]")
+    panels[0].set_ylabel(labels.axis("x_2", name=False))
     panels[2].text(
         0.05,
         0.05,
@@ -118,16 +114,15 @@ def draw(results: Results) -> Figure:
     return figure
 
 
-def _extent(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float, float]:
-    half_x, half_y = (x[1] - x[0]) / 2, (y[1] - y[0]) / 2
-    return (x[0] - half_x, x[-1] + half_x, y[0] - half_y, y[-1] + half_y)
-
-
 FIGURE = PaperFigure(
     name="reward_and_limit",
-    caption="Reward, starting density and predicted limit of the pure loop, mixture of Gaussians",
+    caption="A reward that is largest, and flat, inside the dashed circle, the density of eight "
+    "Gaussians that the loop starts from, and the limit of retraining on kept samples alone: the "
+    f"start restricted to the circle and scaled to mass 1 ({labels.claim('theorem-2.1')}).",
     file=Path(__file__),
     parameters=Parameters(),
     compute=compute,
     draw=draw,
+    paper="Figure 6",
+    claims=("theorem-2.1",),
 )

@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from paper_figures import style
+from paper_figures import labels, style
 from paper_figures.figure import PaperFigure
 from paper_figures.results import Results
 from sim.alignment import optimum, point
@@ -53,7 +53,7 @@ class Parameters:
 
 
 def compute(parameters: Parameters) -> Results:
-    """The frontier, the exact methods and the trained models.
+    """The frontier, the exact methods and the trained models; ``kl`` in nats, rewards in log-odds.
 
     ``frontier_kl`` and ``frontier_reward``, (curve,), from the data's law to what the largest
     reward takes. Of the exact methods, in their order: ``method`` (names), ``setting``, ``kl``,
@@ -162,21 +162,21 @@ def _draw_exact(plane: Axes, shortfall: Axes, results: Results) -> None:
             "linestyle": line,
             "linewidth": 0.7,
             "markersize": 3,
-            "markerfacecolor": "white",
-            "markeredgewidth": 0.8,
+            **style.HOLLOW,
         }
         kl, reward, best = (results[name][chosen][order] for name in ("kl", "reward", "attainable"))
-        label = method.replace("K =", "$K$ =").replace("of n", "of $n$").replace("λ", r"$\lambda$")
+        label = method.replace("of n", "of $n$").replace("K =", f"{labels.symbol('candidates')} =")
+        label = label.replace("λ", labels.symbol("ratio"))
         plane.plot(kl, reward, label=label, **looks)
         # What is negative is rounding.
         shortfall.plot(kl, np.maximum(best - reward, 0.0), clip_on=False, **looks)
-    plane.set_ylabel("expected true reward\n$E[r]$ [log-odds]")
+    plane.set_ylabel(labels.axis("mean_reward", lines=2))
     plane.legend(loc="lower right", ncols=2, columnspacing=1.0, labelspacing=0.25)
     shortfall.set_yscale("symlog", linthresh=LINEAR, linscale=0.6)
     shortfall.set(ylim=(-3e-4, 3), yticks=[0, 1e-3, 1e-2, 1e-1, 1])
     shortfall.set_yticklabels(["0", "0.001", "0.01", "0.1", "1"])
-    shortfall.set_ylabel("shortfall [log-odds]")
-    shortfall.set_xlabel(r"divergence from the pretrained law, $D_{\mathrm{KL}}$ [nats]")
+    shortfall.set_ylabel(labels.in_unit("shortfall", "mean_reward"))
+    shortfall.set_xlabel(labels.axis("kl", of="from the pretrained law"))
 
 
 def _draw_trained(plane: Axes, left: Axes, results: Results) -> None:
@@ -200,9 +200,8 @@ def _draw_trained(plane: Axes, left: Axes, results: Results) -> None:
         looks = {
             "color": style.COLOURS[colour],
             "fmt": marker,
-            "markerfacecolor": "white",
-            "markeredgewidth": 0.7,
             "elinewidth": 0.8,
+            **style.HOLLOW,
         }
         bars = 2 * reward_error[place], 2 * kl_error[place]
         for axes, size in ((plane, 4), (closer, 2.2)):
@@ -213,15 +212,15 @@ def _draw_trained(plane: Axes, left: Axes, results: Results) -> None:
     closer.set_xlim(kl[2:].min() - width, kl[2:].max() + width)
     closer.set_ylim(reward[2:].min() - height, reward[2:].max() + height)
     plane.indicate_inset_zoom(closer, edgecolor=style.COLOURS["grey"], linewidth=0.6)
-    plane.set_xlabel(r"$D_{\mathrm{KL}}$ [nats]")
-    plane.set_ylabel("$E[r]$ [log-odds]")
+    plane.set_xlabel(labels.axis("kl", name=False))
+    plane.set_ylabel(labels.axis("mean_reward", name=False))
     left.set_yticks(range(len(MODELS)), [name for name, _, _ in MODELS])
     left.set_ylim(len(MODELS) - 0.5, -0.5)
     left.set_xscale("symlog", linthresh=0.1, linscale=1)
     left.set_xlim(-0.05, 2)
     left.set_xticks([0, 0.1, 1], ["0", "0.1", "1"])
-    left.axvline(0, color=style.COLOURS["black"], linewidth=0.8)
-    left.set_xlabel("[log-odds]")
+    left.axvline(0, **style.ZERO)
+    left.set_xlabel(labels.in_unit("", "mean_reward"))
     left.set_ylabel("model")
 
 
@@ -231,10 +230,12 @@ def _in_order(names: np.ndarray) -> Sequence[str]:
 
 FIGURE = PaperFigure(
     name="reward_kl_frontier",
-    caption="Reward against divergence: no method of selection and no trained model is above the "
-    "frontier of the KL-regularised optimum, and most are close to it",
+    caption="Mean true reward against divergence from the pretrained law. No method of selection "
+    "is above the frontier, the most reward that a divergence allows; curation with infinitely "
+    "many candidates is on it, and trained models with feedback come close from below.",
     file=Path(__file__),
     parameters=Parameters(),
     compute=compute,
     draw=draw,
+    claims=("tilt-frontier", "rlhf-tilt"),
 )

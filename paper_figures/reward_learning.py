@@ -30,7 +30,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from paper_figures import style
+from paper_figures import labels, style
 from paper_figures.figure import PaperFigure
 from paper_figures.results import Results
 from sim import GaussianMixture
@@ -52,9 +52,6 @@ LOOKS = {
     "network_few": ("blue", "D", "-."),
 }
 """Colour, marker and dashes."""
-
-CLOSE = {"handletextpad": 0.4, "handlelength": 1.2, "borderaxespad": 0.2, "labelspacing": 0.3}
-"""Legends inside of small panels."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +130,7 @@ def quadratic(samples: torch.Tensor) -> torch.Tensor:
 
 
 def compute(parameters: Parameters) -> Results:
-    """Errors in nats, with the standard error of each over the repeats.
+    """Errors in log-odds, with the standard error of each over the repeats.
 
     ``error``, ``error_se`` have shape (Ks, sizes). ``constant`` is Fisher's error times root n at
     ``predicted_K``, and ``steep_constant`` the same for the steep reward, at which ``steep_error``
@@ -250,7 +247,7 @@ def draw(results: Results) -> Figure:
     for axes in panels[0]:
         axes.set_ylim(low, high)
         axes.set_yticks([0.05, 0.1, 0.2, 0.4], labels=["0.05", "0.1", "0.2", "0.4"])
-        axes.set_xlabel("comparisons $n$")
+        axes.set_xlabel(labels.axis("comparisons"))
     return figure
 
 
@@ -262,7 +259,13 @@ def _draw_rates(axes: Axes, results: Results) -> None:
         K, shade = results["K"][row], style.COLOURS[colour]
         axes.plot(line, _constant(results, K) / np.sqrt(line), dashes, color=shade, linewidth=0.8)
         _points(
-            axes, n, results["error"][row], results["error_se"][row], shade, marker, f"$K$ = {K}"
+            axes,
+            n,
+            results["error"][row],
+            results["error_se"][row],
+            shade,
+            marker,
+            labels.value("candidates", K),
         )
     left, right = n[-1] / 4, n[-1]
     foot = 1.35 * _constant(results, results["K"][0]) / np.sqrt(left)
@@ -279,10 +282,10 @@ def _draw_rates(axes: Axes, results: Results) -> None:
         textcoords="offset points",
         ha="center",
     )
-    axes.legend(loc="lower left", **CLOSE)
+    axes.legend(loc="lower left", **style.CLOSE)
     axes.set_xlim(line[0] / 1.1, line[-1] * 1.1)
     axes.set_xticks([200, 1000, 5000], labels=["200", "1000", "5000"])
-    axes.set_ylabel("error of the reward [log-odds]")
+    axes.set_ylabel(labels.in_unit("error of the reward", "reward"))
     style.label_panel(axes, "a", "true form")
 
 
@@ -301,7 +304,7 @@ def _draw_others(axes: Axes, results: Results) -> None:
     for name in ("quadratic", "network"):
         colour, marker, _ = LOOKS[name]
         _points(axes, n, results[name], results[f"{name}_se"], style.COLOURS[colour], marker, name)
-    axes.legend(loc="upper right", **CLOSE)
+    axes.legend(loc="upper right", **style.CLOSE)
     axes.set_xlim(line[0] / 1.1, line[-1] * 1.1)
     axes.set_xticks([200, 2000, 20000], labels=["200", "2000", "20000"])
     style.label_panel(axes, "b", "other forms")
@@ -312,25 +315,23 @@ def _draw_profiles(axes: Axes, results: Results) -> None:
     angle, n = results["angle"], results["other_n"]
     axes.plot(angle, results["true_profile"], color=style.COLOURS["black"], label="true")
     for key, label in (
-        ("network_few", f"network, $n$={n[0]}"),
-        ("quadratic", f"quadratic, $n$={n[-1]}"),
+        ("network_few", f"network, {labels.value('comparisons', n[0])}"),
+        ("quadratic", f"quadratic, {labels.value('comparisons', n[-1])}"),
     ):
         profiles = results[f"{key}_profile"]
         mean, spread = profiles.mean(axis=0), profiles.std(axis=0, ddof=1)
         look = _look(key)
         axes.plot(angle, mean, label=label, **look)
-        axes.fill_between(
-            angle, mean - spread, mean + spread, color=look["color"], alpha=0.3, linewidth=0
-        )
-    axes.legend(loc="lower center", **CLOSE | {"handlelength": 1.6})
+        axes.fill_between(angle, mean - spread, mean + spread, color=look["color"], **style.BAND)
+    axes.legend(loc="lower center", **style.CLOSE)
     low, high = axes.get_ylim()
     axes.set_ylim(low - 0.45 * (high - low), high)  # room for the legend
     axes.set_xlim(angle[0], angle[-1])
     axes.set_yticks([-1, 0, 1, 2])
     axes.set_xticks([-180, 0, 180])
     axes.set_xticks(results["mode_angle"], minor=True)  # where the data are
-    axes.set_xlabel("angle on the ring [degrees]")
-    axes.set_ylabel("centred reward [log-odds]")
+    axes.set_xlabel(labels.axis("angle"))
+    axes.set_ylabel(labels.in_unit("centred reward", "reward"))
     style.label_panel(axes, "c", "learnt and true")
 
 
@@ -358,11 +359,12 @@ def _draw_constants(axes: Axes, results: Results) -> None:
         pairs = curve[line == K[0]][0]
         shade = style.COLOURS[colour]
         axes.plot(line, curve / pairs, dashes, color=shade, linewidth=0.8)
-        _points(axes, K + side, found / pairs, se / pairs, shade, marker, rf"$\gamma$ = {gamma:g}")
-    axes.legend(loc="upper left", **CLOSE)
+        label = labels.value("scale", gamma)
+        _points(axes, K + side, found / pairs, se / pairs, shade, marker, label)
+    axes.legend(loc="upper left", **style.CLOSE)
     axes.set_xticks([*K, line[-1]])
     axes.set_yticks([0.8, 1, 1.2, 1.4])
-    axes.set_xlabel("candidates $K$")
+    axes.set_xlabel(labels.axis("candidates"))
     axes.set_ylabel("error / error of pairs")
     style.label_panel(axes, "d", "more candidates")
 
@@ -379,15 +381,14 @@ def _look(key: str) -> dict[str, Any]:
 def _points(
     axes: Axes, x: NDArray, y: NDArray, se: NDArray, colour: str, marker: str, label: str
 ) -> None:
-    axes.errorbar(
-        x, y, se, fmt=marker, color=colour, markerfacecolor="white", elinewidth=0.8, label=label
-    )
+    axes.errorbar(x, y, se, fmt=marker, color=colour, label=label, elinewidth=0.8, **style.HOLLOW)
 
 
 FIGURE = PaperFigure(
     name="reward_learning",
-    caption="Error of a learnt reward against the number of comparisons: of the true form at the "
-    "rate and height that Fisher's information says; another form levels off, a network lags",
+    caption="Error of a reward learnt from comparisons. With the true form it falls at the rate "
+    "and height that Fisher's information predicts (lines, nothing fitted); with another form it "
+    "levels off, and a network lags. More candidates in a choice help while the reward is mild.",
     file=Path(__file__),
     parameters=Parameters(),
     compute=compute,

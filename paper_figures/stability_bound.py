@@ -16,7 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.special import expit
 
-from paper_figures import style
+from paper_figures import labels, style
 from paper_figures.figure import PaperFigure
 from paper_figures.results import Results
 from theory import Law, RetrainingLoop
@@ -97,12 +97,10 @@ def draw(results: Results) -> Figure:
             paper,
             "--",
             color=style.COLOURS["vermilion"],
-            label="bound of Theorem 2.4",
+            label=f"bound of {labels.claim('theorem-2.4')}",
         )
         axes.plot(curve * (K - 1), sharp, "-", color=style.COLOURS["black"], label="sharp bound")
-        axes.axvline(
-            1, color=style.COLOURS["grey"], linestyle=":", linewidth=0.9, label="threshold"
-        )
+        axes.axvline(1, label="threshold", **style.REFERENCE)
         for reach, values, (colour, marker, size) in zip(
             results["ranges"], measured.T, looks, strict=False
         ):
@@ -119,25 +117,29 @@ def draw(results: Results) -> Figure:
         axes.set_ylim(2e-6, 20)
         axes.set_yticks([1e-5, 1e-3, 1e-1, 10], labels=["0.00001", "0.001", "0.1", "10"])
         style.label_panel(
-            axes, letter, rf"$K$ = {K}, threshold at $\lambda$ = {'1' if K == 2 else f'1/{K - 1}'}"
+            axes,
+            letter,
+            f"{labels.value('candidates', K)}, threshold at {labels.symbol('ratio')} = "
+            + ("1" if K == 2 else f"1/{K - 1}"),
         )
     panels[-1].set_xlim(0, 1.05)
-    panels[-1].set_xlabel(r"synthetic-to-real ratio in units of the threshold, $\lambda(K-1)$")
+    panels[-1].set_xlabel(labels.axis("ratio_to_threshold"))
     figure.supylabel(
-        r"$D_{\mathrm{KL}}(p_t\|p_{\mathrm{ref}})$ [nats]; "
+        f"{labels.axis('kl_to_real', name=False)}; "
         f"measured: largest of rounds 1 to {int(results['rounds'])}",
-        fontsize=7,
     )
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 
 FIGURE = PaperFigure(
     name="stability_bound",
-    caption="Divergence from the real data: Theorem 2.4, the sharp bound, and measurements",
+    caption="How far the loop with real data moves from them, in runs of the exact loop with mild "
+    f"to steep rewards, below two bounds: that of {labels.claim('theorem-2.4')}, infinite at the "
+    "threshold, and the sharp one, which steep rewards all but reach.",
     file=Path(__file__),
     parameters=Parameters(),
     compute=compute,
     draw=draw,
+    claims=("theorem-2.4-sharp", "theorem-2.4"),
 )

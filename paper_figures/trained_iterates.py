@@ -8,6 +8,7 @@ with the band in which a run with a perfect generator and as many samples falls 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,9 +16,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle
 
-from paper_figures import style, trained
+from paper_figures import labels, style, trained
 from paper_figures.results import Results
 from sim.experiment import Experiment, with_fields
 from sim.presets import EXPERIMENTS
@@ -50,9 +50,10 @@ def experiments(parameters: Parameters) -> dict[str, Experiment]:
 def compute(parameters: Parameters, runs: Mapping[str, Path]) -> Results:
     """Samples at the rounds shown; reward and share of the best group, exact and of every run.
 
-    For each loop: ``<loop>_samples`` (shown, candidates, 2); ``<loop>_measured`` (seeds,
-    rounds + 1, 2) and ``<loop>_mean``, ``_lower`` and ``_upper`` (rounds + 1, 2) of the exact loop
-    and its band. Of the two numbers the first is the mean reward, the second the share.
+    For each loop: ``<loop>_samples`` (shown, candidates, 2), lengths, as ``centre`` and ``radius``;
+    ``<loop>_measured`` (seeds, rounds + 1, 2) and ``<loop>_mean``, ``_lower`` and ``_upper``
+    (rounds + 1, 2) of the exact loop and its band. Of the two numbers the first is the mean
+    reward, log-odds, the second the share.
     """
     wanted = experiments(parameters)
     first = wanted[f"pure {parameters.seeds[0]}"]
@@ -112,19 +113,11 @@ def draw(
             axes.plot(
                 *points.T,
                 ",",
-                color=style.COLOURS["blue" if ratio == "mixed" else "vermilion"],
+                color=style.LOOPS[ratio]["color"],
                 alpha=0.35,
                 rasterized=True,
             )
-            axes.add_patch(
-                Circle(
-                    tuple(results["centre"]),
-                    float(results["radius"]),
-                    fill=False,
-                    linewidth=0.6,
-                    linestyle="--",
-                )
-            )
+            style.draw_plateau(axes, results["centre"], results["radius"], "black")
             if not inside.all():
                 axes.text(
                     0.97,
@@ -138,11 +131,11 @@ def draw(
             axes.set_xticks(xticks)
             axes.set_yticks(yticks)
             if row == 0:
-                axes.set_title(rf"$t$ = {t}")
+                axes.set_title(labels.value("round", t))
             else:
-                axes.set_xlabel(r"$x_1$ [length]")
+                axes.set_xlabel(labels.axis("x_1", name=False))
         panels[row, 0].set_ylabel(ratio)
-    above.supylabel(r"$x_2$ [length]", fontsize=7)
+    above.supylabel(labels.axis("x_2", name=False))
     _draw_statistics(below, results, share, rewards)
     return figure
 
@@ -150,25 +143,24 @@ def draw(
 def _draw_statistics(below: Figure, results: Results, share: str, rewards: Sequence[float]) -> None:
     """Share of the favoured group and mean reward against the round; beneath, runs less exact."""
     panels = below.subplots(2, 2, sharex=True)
-    for ratio, colour, line, marker, aside in (
-        ("pure", "vermilion", "-", "o", -0.1),
-        ("mixed", "blue", "--", "s", 0.1),
-    ):
+    for ratio, aside in (("pure", -0.1), ("mixed", 0.1)):
+        look = style.LOOPS[ratio]
+        colour = {"color": look["color"]}
         mean, lower, upper = (results[f"{ratio}_{end}"] for end in ("mean", "lower", "upper"))
         measured = results[f"{ratio}_measured"]
         rounds = np.arange(len(mean))
-        label = "pure" if ratio == "pure" else rf"$\lambda$ = {float(results['mixed_lam']):g}"
-        looks = {"color": style.COLOURS[colour]}
-        dots = {"markersize": 2.5, "markerfacecolor": "none", "markeredgewidth": 0.6, **looks}
+        lam = float(results[f"{ratio}_lam"])
+        label = labels.loop(lam) if math.isinf(lam) else labels.value("ratio", lam)
+        dots = {"markersize": 2.5, "markerfacecolor": "none", "markeredgewidth": 0.6, **colour}
         for column, (value, gap) in zip((1, 0), panels.T, strict=True):
-            value.plot(mean[:, column], line, label=f"{label}, exact", **looks)
+            value.plot(mean[:, column], look["linestyle"], label=f"{label}, exact", **colour)
             gap.fill_between(
                 rounds,
                 (lower - mean)[:, column],
                 (upper - mean)[:, column],
-                facecolor=(*to_rgb(style.COLOURS[colour]), 0.2),
-                edgecolor=style.COLOURS[colour],
-                linestyle=line,
+                facecolor=(*to_rgb(look["color"]), style.BAND["alpha"]),
+                edgecolor=look["color"],
+                linestyle=look["linestyle"],
                 linewidth=0.6,
                 label=f"{label}, 95 % band",
             )
@@ -177,19 +169,20 @@ def _draw_statistics(below: Figure, results: Results, share: str, rewards: Seque
                     axes.plot(
                         rounds + shift,
                         (run - base)[:, column],
-                        marker,
+                        look["marker"],
                         label=None if number else f"{label}, {len(measured)} runs",
                         **dots,
                     )
     shares, values = panels[0]
     shares.set(ylim=(0, 1.05), yticks=[0, 0.5, 1])
-    shares.set_ylabel(f"share of\n{share}")
-    values.set_ylabel("mean reward\n$E[r]$ [log-odds]")
+    shares.set_ylabel(labels.axis("share", of=f"of\n{share}"))
+    values.set_ylabel(labels.axis("mean_reward", lines=2))
     values.set_yticks(rewards)
+    panels[1, 0].set_ylabel("run less exact")
+    panels[1, 1].set_ylabel(labels.in_unit("run less exact", "mean_reward", lines=2))
     for axes in panels[1]:
-        axes.axhline(0, color=style.COLOURS["grey"], linewidth=0.6)
-        axes.set_ylabel("run less exact")
-        axes.set_xlabel(r"round $t$")
+        axes.axhline(0, **style.ZERO)
+        axes.set_xlabel(labels.axis("round"))
         axes.set_xticks(rounds)
     # One column for each loop: its curve, its runs, its band.
     entries: dict[str, object] = {}

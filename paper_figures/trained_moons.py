@@ -1,7 +1,7 @@
 """Two moons with flow matching, pure above mixed (see :mod:`paper_figures.trained_iterates`).
 
-Settings of arXiv:2407.09499: noise 0.1, five rounds, 5 000 kept of 10 000 by pairwise comparisons,
-minibatch couplings and 250 Euler steps of torchcfm.
+Figure 5 of Ferbach et al. 2024 (arXiv:2407.09499), with its settings: noise 0.1, five rounds, 5 000
+kept of 10 000 by pairwise comparisons, minibatch couplings and 250 Euler steps of torchcfm.
 """
 
 from __future__ import annotations
@@ -31,11 +31,15 @@ def draw(results: Results) -> Figure:
 
 FIGURE = PaperFigure(
     name="trained_moons",
-    caption="Flow matching retrained on two moons beside the exact loop: pure above mixed with "
-    "real data",
+    caption="Flow matching on two moons, retrained on its own kept samples (pure) and with as many "
+    "real data mixed in: samples of one run, and every run beside the exact loop, with the band "
+    "that 95 % of runs without training error fall in. The pure loop loses the lower moon, the "
+    "mixed one keeps it.",
     file=Path(__file__),
     parameters=trained_iterates.Parameters("moons", shown=(0, 1, 2, 5)),
     compute=trained_iterates.compute,
     draw=draw,
     experiments=trained_iterates.experiments,
+    paper="Figure 5",
+    claims=("dominance-pure", "theorem-2.1", "dominance-mixed"),
 )
