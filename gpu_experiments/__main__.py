@@ -1,10 +1,10 @@
 r"""Command line of the loops on images:
-``python -m gpu_experiments list | show | run | lease | unpack | solvers | profile``.
+``python -m gpu_experiments list | show | run | check | lease | unpack | solvers | profile``.
 
 ``torchrun --nproc-per-node N -m gpu_experiments run …`` shares a run out to N processes.
 
 Exit status: 0 when all runs are complete; 1 when training diverged, memory ran out, a file could
-not be written or another process ended; 2 for a command that makes no sense, data that are not
+not be written, another process ended, or a checked run is not as the theory says; 2 for a command that makes no sense, data that are not
 there, or a folder that holds another run; 75 when the runs of a lease go on; 130 when interrupted,
 143 when asked to end.
 """
@@ -47,7 +47,7 @@ from gpu_experiments.parcel import unpack
 from gpu_experiments.presets import PRESETS, Preset
 from sim.protocols import DivergedTraining
 from sim.recording import Status, record, rounds_left
-from sim.runs import METRICS, SECONDS, read_lines, write
+from sim.runs import CONFIG, METRICS, SECONDS, read_lines, write
 from theory.command_line import ended, nearest, sentence, told_in_one_line
 
 RUNS = Path("build/runs/images")
@@ -96,6 +96,14 @@ class Run:
     """No progress."""
     log: bool = False
     """A line for every tenth of a fit, for runs in the background."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """Hold finished runs against what the theory says of them."""
+
+    runs: tyro.conf.Positional[Path]
+    """Folder of the runs, or of one."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +173,7 @@ Command = (
     Annotated[List, tyro.conf.subcommand("list")]
     | Annotated[Show, tyro.conf.subcommand("show")]
     | Annotated[Run, tyro.conf.subcommand("run")]
+    | Annotated[Check, tyro.conf.subcommand("check")]
     | Annotated[Lease, tyro.conf.subcommand("lease")]
     | Annotated[Unpack, tyro.conf.subcommand("unpack")]
     | Annotated[Solvers, tyro.conf.subcommand("solvers")]
@@ -192,6 +201,8 @@ def _status(arguments: Sequence[str] | None) -> int:
             )
         if isinstance(command, Run):
             _run(command)
+        elif isinstance(command, Check):
+            return _check(command)
         elif isinstance(command, Lease):
             return _lease(command)
         elif isinstance(command, Unpack):
@@ -285,6 +296,21 @@ def _one(name: str, experiment: ImageExperiment, path: Path, command: Run) -> No
             )
 
         record(experiment, path, resume=command.resume, watch=watch)
+
+
+def _check(command: Check) -> int:
+    # Imported here: no other command needs it.
+    from gpu_experiments.theory_checks import check_run
+
+    found = {path.parent for path in command.runs.glob(f"**/{CONFIG}")}
+    if not found:
+        raise UsageError(f"{command.runs} holds no run: name a folder of runs.")
+    holds = True
+    for path in sorted(found):
+        for finding in check_run(path):
+            holds &= finding.holds
+            print(f"{path.name}: {finding}")
+    return 0 if holds else 1
 
 
 def _lease(command: Lease) -> int:

@@ -280,8 +280,8 @@ def envelope(u: Any, lam: float, K: float, t: int) -> FloatArray:
 
 
 def envelope_kl(lam: float, K: float, t: int) -> float:
-    r"""Largest :math:`D_{\rm KL}(p_t\|p_{\rm ref})` that the loop from :math:`p_{\rm ref}` can have at
-    round t, whatever the reward: :math:`\int_0^1 f_t' \log f_t' \, du`, nats, for every λ and K.
+    r"""Largest :math:`D_{\rm KL}(p_t\|p_{\rm ref})` that the loop from :math:`p_{\rm ref}` can have
+    at round t, whatever the reward: :math:`\int_0^1 f_t' \log f_t' \, du`, nats, for every λ and K.
 
     Below the threshold :math:`\lambda(K-1)=1` it rises to :func:`sharp_kl_bound`, beyond it without
     limit; in the pure loop it is :math:`t\log K - 1 + K^{-t}`. Infinite at K = ∞, where one round

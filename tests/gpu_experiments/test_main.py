@@ -450,3 +450,25 @@ def test_solvers_are_compared_on_the_pretrained_model(
     assert (found["images"], found["reference_steps"]) == (4, 250)
     printed = capsys.readouterr().out
     assert f"reward: {found['reward']['here']:.4g}, reference" in printed
+
+
+def test_finished_runs_are_held_against_the_theory(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "tiny", "--only", "one-0", "--out", str(here), "--device", "cpu"]) == 0
+    capsys.readouterr()
+    # What networks that have learnt nothing do is no matter here, but that it is told.
+    status = main(["check", str(here)])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines] == ["weight", "dominance"]
+    assert status == (0 if all(" holds: " in line for line in lines) else 1)
+    metrics = here / "one-0" / METRICS
+    rounds = [json.loads(line) for line in metrics.read_text().splitlines()]
+    rounds[1]["weight"] = 1e-3 * rounds[0]["weight"]
+    rounds[1]["weight_se"] = 1e-3 * rounds[0]["weight_se"]
+    rounds[0]["weight_se"] = 1e-3 * rounds[0]["weight"]
+    metrics.write_text("".join(json.dumps(line) + "\n" for line in rounds))
+    assert main(["check", str(here)]) == 1
+    assert "one-0: weight fails: " in capsys.readouterr().out
+    assert main(["check", str(here / "nothing")]) == 2
+    assert "holds no run" in capsys.readouterr().err

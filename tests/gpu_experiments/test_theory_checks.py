@@ -1,0 +1,172 @@
+"""Checks of recorded runs: loops with perfect generators pass, and each planted fault is found."""
+
+from __future__ import annotations
+
+import json
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from gpu_experiments import theory_checks
+from gpu_experiments.theory_checks import ALARM, check_bands, check_run
+from theory import Law, RetrainingLoop
+from theory.divergences import envelope, envelope_kl
+
+K, CLASSES, ATOMS, N = 4, 5, 400, 2_000
+
+
+def laws(lam, rounds):
+    """Exact loop on atoms with rewards and classes, class 0 having the highest rewards."""
+    rng = np.random.default_rng(5)
+    classes = np.arange(ATOMS) % CLASSES
+    rewards = np.where(classes == 0, 2.0, 0.0) + rng.normal(size=ATOMS)
+    start = Law(np.full(ATOMS, 1 / ATOMS), rewards)
+    return (
+        rewards,
+        classes,
+        [p.probabilities for p in RetrainingLoop(start, K, lam).run(rounds).laws],
+    )
+
+
+def write_run(path, lam, rounds=4, seed=0, change=None):
+    """A run with a perfect generator: N candidates a round from the exact law.
+
+    ``change`` takes the round, rewards and classes of its candidates and gives others.
+    """
+    rng = np.random.default_rng(seed)
+    rewards, classes, probabilities = laws(lam, rounds)
+    (path / "samples").mkdir(parents=True)
+    (path / "config.json").write_text(json.dumps({"lam": str(lam), "K": K}))
+    lines = []
+    for t, law in enumerate(probabilities):
+        drawn = rng.choice(ATOMS, size=N, p=law)
+        r, c = rewards[drawn], classes[drawn]
+        if change is not None:
+            r, c = change(t, r, c)
+        w = np.exp(r)
+        shares = {str(k): float((c == k).mean()) for k in range(CLASSES)}
+        lines.append(
+            {
+                "t": t,
+                "candidates": N,
+                "reward": float(r.mean()),
+                "weight": float(w.mean()),
+                "weight_se": float(w.std(ddof=1) / math.sqrt(N)),
+                "shares": shares,
+            }
+        )
+        np.savez(path / "samples" / f"{t:03d}.npz", rewards=r, classes=c)
+    (path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def by_name(path):
+    return {found.check: found for found in check_run(path)}
+
+
+@pytest.mark.parametrize("lam", [math.inf, 0.2, 1.0])
+@pytest.mark.parametrize("seed", range(5))
+def test_perfect_generators_pass(tmp_path, lam, seed):
+    found = by_name(write_run(tmp_path / "run", lam, seed=seed))
+    assert found.keys() == {"weight" if math.isinf(lam) else "divergence", "dominance"}
+    assert all(each.holds for each in found.values()), [*map(str, found.values())]
+
+
+def test_a_round_that_loses_weight_is_found(tmp_path):
+    path = write_run(tmp_path / "run", math.inf, change=lambda t, r, c: (r - (t == 3) * 2.0, c))
+    found = by_name(path)["weight"]
+    assert not found.holds
+    assert found.t == 3
+    assert "weight fails: " in str(found)
+
+
+def test_low_rewards_that_come_back_are_found(tmp_path):
+    """The mean rises all the same: dominance says more."""
+
+    def change(t, r, c):
+        spoilt = np.arange(N) < 0.15 * N * (t > 0)
+        return np.where(spoilt, -4.0, r), c
+
+    path = write_run(tmp_path / "run", 1.0, change=change)
+    found = by_name(path)
+    assert not found["dominance"].holds
+    # 15 % below everything, less the few that were there.
+    assert found["dominance"].found == pytest.approx(0.15, abs=0.01)
+    lines = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1]["weight"] > lines[0]["weight"]
+
+
+def test_classes_that_drift_beyond_every_reward_are_found(tmp_path):
+    def change(t, r, c):
+        return r, np.where(np.arange(N) < 0.3 * N * t, 0, c)
+
+    found = by_name(write_run(tmp_path / "run", 0.1, change=change))["divergence"]
+    assert not found.holds
+    assert found.found > found.allowed > envelope_kl(0.1, K, found.t)
+
+
+@pytest.mark.parametrize("lam", [0.1, 1.0])
+def test_the_allowance_for_chance_is_what_chance_needs(lam):
+    """Two classes, of which the loop gives the first all that it can: no alarms, and an allowance
+    that is no larger than the scatter of the measured divergence by much."""
+    rng = np.random.default_rng(1)
+    share = 0.2
+    most = float(envelope(np.array(share), lam, K, 1))
+    divergences, allowances = [], []
+    for _ in range(400):
+        lines = [
+            {
+                "candidates": N,
+                "shares": dict(zip("ab", rng.multinomial(N, [p, 1 - p]) / N, strict=True)),
+            }
+            for p in (share, most)
+        ]
+        found = theory_checks._divergence(lines, lam, K)
+        divergences.append(found.found)
+        allowances.append(found.allowed - envelope_kl(lam, K, 1))
+    # Coarser than the bound's law, so well inside it: not one alarm in 400 at 1 in 1000.
+    assert (np.array(divergences) < envelope_kl(lam, K, 1) + np.array(allowances)).all()
+    # Its level of 1 in 2000 is at 3.3 standard deviations of a normal law, to which the chi-square
+    # term adds most where the divergence is small.
+    assert 3 < np.mean(allowances) / np.std(divergences) < 8
+
+
+def test_dominance_alarms_as_often_as_it_says(tmp_path):
+    """Two samples of one law: the share of alarms at a level of 1 in 10 is at most that."""
+    rng = np.random.default_rng(2)
+    (tmp_path / "samples").mkdir()
+    alarms, level = 0, 0.1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(theory_checks, "ALARM", level)
+        for _ in range(300):
+            for t in (0, 1):
+                np.savez(tmp_path / "samples" / f"{t:03d}.npz", rewards=rng.normal(size=150))
+            alarms += not theory_checks._dominance(tmp_path, 1, True).holds
+    # Binomial with mean at most 30: beyond 50 once in 10^4.
+    assert 3 < alarms < 50
+    assert ALARM == 1e-3
+
+
+def test_what_is_outside_its_band_is_listed(tmp_path):
+    path = write_run(tmp_path / "run", 1.0)
+    lines = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+    values = np.array(
+        [[*each["shares"].values(), each["reward"], each["weight"]] for each in lines]
+    )
+    bands = SimpleNamespace(lower=values - 0.1, upper=values + 0.1)
+    outside, count = check_bands(path, SimpleNamespace(bands=bands))
+    assert outside == []
+    assert count == 4 * (CLASSES + 2)
+    bands.lower[2, 1] = values[2, 1] + 0.01
+    bands.upper[3, CLASSES] = values[3, CLASSES] - 0.01
+    bands.upper[0, 0] = values[0, 0] - 0.01  # round 0 is what the prediction starts from
+    outside, _ = check_bands(path, SimpleNamespace(bands=bands))
+    assert [(each.statistic, each.t) for each in outside] == [("share of 1", 2), ("mean reward", 3)]
+
+
+def test_one_round_is_no_loop(tmp_path):
+    path = write_run(tmp_path / "run", 1.0, rounds=0)
+    with pytest.raises(ValueError, match="has 1 rounds: a loop is seen from two on"):
+        check_run(path)
