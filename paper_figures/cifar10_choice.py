@@ -17,11 +17,12 @@ def compute(parameters: image_runs.Recorded, runs: Mapping[str, Path]) -> Result
 
 FIGURE = PaperFigure(
     name="cifar10_choice",
-    caption="Generated images of CIFAR-10 that one is kept of, their rewards and "
-    "probabilities, for the class reward and for confidence",
+    caption="Generated images of CIFAR-10 that one is kept of, their rewards and probabilities, "
+    "for the class reward and for confidence",
     file=Path(__file__),
-    parameters=image_runs.Recorded(image_runs.REWARDS),
+    parameters=image_runs.on_record(),
     compute=compute,
     draw=image_choice.draw,
     record=image_runs.recorded,
+    claims=("price-identity",),
 )

@@ -1,4 +1,7 @@
-"""CIFAR-10 images with the class reward, recorded (:mod:`paper_figures.image_rewards`)."""
+"""CIFAR-10 images with the class reward, recorded (:mod:`paper_figures.image_rewards`).
+
+It is Figure 2 of Ferbach et al. 2024 (arXiv:2407.09499).
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,13 @@ def compute(parameters: image_runs.Recorded, runs: Mapping[str, Path]) -> Result
 
 FIGURE = PaperFigure(
     name="cifar10_class_reward",
-    caption="Rewarding the first class of CIFAR-10 by a classifier's probability: its share"
-    " and the mean reward by round, without and with real images, beside the exact "
-    "loop's prediction",
+    caption="Rewarding the first class of CIFAR-10 by a classifier's probability: its share and "
+    "the mean reward by round, without and with real images, beside the exact loop's prediction",
     file=Path(__file__),
-    parameters=image_runs.Recorded(("class",)),
+    parameters=image_runs.on_record(("class",)),
     compute=compute,
     draw=image_rewards.draw_class,
     record=image_runs.recorded,
+    paper="Figure 2",
+    claims=("theorem-2.1", "lemma-2.2", "theorem-2.3"),
 )

@@ -1,4 +1,7 @@
-"""CIFAR-10 with the confidence reward, recorded (:mod:`paper_figures.image_rewards`)."""
+"""CIFAR-10 images with the confidence reward, recorded (:mod:`paper_figures.image_rewards`).
+
+It is Figure 3 of Ferbach et al. 2024 (arXiv:2407.09499).
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,13 @@ def compute(parameters: image_runs.Recorded, runs: Mapping[str, Path]) -> Result
 
 FIGURE = PaperFigure(
     name="cifar10_confidence_reward",
-    caption="Rewarding a classifier's confidence in images of CIFAR-10: class shares and "
-    "mean reward by round, without and with real images, beside the exact loop's "
-    "prediction",
+    caption="Rewarding a classifier's confidence in images of CIFAR-10: class shares and mean "
+    "reward by round, without and with real images, beside the exact loop's prediction",
     file=Path(__file__),
-    parameters=image_runs.Recorded(("confidence",)),
+    parameters=image_runs.on_record(("confidence",)),
     compute=compute,
     draw=image_rewards.draw_confidence,
     record=image_runs.recorded,
+    paper="Figure 3",
+    claims=("lemma-2.2", "theorem-2.3", "dominance-mixed"),
 )

@@ -1,4 +1,7 @@
-"""CIFAR-10 images in runs of several seeds, recorded (:mod:`paper_figures.image_seeds`)."""
+"""CIFAR-10 images in runs of several seeds, recorded (:mod:`paper_figures.image_seeds`).
+
+It is Figure 11 of Ferbach et al. 2024 (arXiv:2407.09499).
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,10 @@ FIGURE = PaperFigure(
     name="cifar10_independent_runs",
     caption="Independent runs on CIFAR-10, each beside its own prediction and band",
     file=Path(__file__),
-    parameters=image_runs.Recorded(image_runs.REWARDS),
+    parameters=image_runs.on_record(),
     compute=compute,
     draw=image_seeds.draw,
     record=image_runs.recorded,
+    paper="Figure 11",
+    claims=("theorem-2.1", "lemma-2.2", "theorem-2.3"),
 )

@@ -17,11 +17,12 @@ def compute(parameters: image_runs.Recorded, runs: Mapping[str, Path]) -> Result
 
 FIGURE = PaperFigure(
     name="cifar10_samples",
-    caption="Images of CIFAR-10 generated before retraining and after the last round of "
-    "each setting",
+    caption="Images of CIFAR-10 generated before retraining and after the last round of each "
+    "setting",
     file=Path(__file__),
-    parameters=image_runs.Recorded(image_runs.REWARDS),
+    parameters=image_runs.on_record(),
     compute=compute,
     draw=image_samples.draw,
     record=image_runs.recorded,
+    claims=("theorem-2.1",),
 )

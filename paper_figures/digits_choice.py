@@ -17,11 +17,12 @@ def compute(parameters: image_runs.Parameters, runs: Mapping[str, Path]) -> Resu
 
 FIGURE = PaperFigure(
     name="digits_choice",
-    caption="Four generated digits, their rewards, the probabilities of being kept and the "
-    "one that was, for the class reward and for confidence",
+    caption="Four generated digits, their rewards, the probabilities of being kept and the one "
+    "that was, for the class reward and for confidence",
     file=Path(__file__),
-    parameters=image_runs.made(*image_runs.REWARDS),
+    parameters=image_runs.made(),
     compute=compute,
     draw=image_choice.draw,
     experiments=image_runs.experiments,
+    claims=("price-identity",),
 )

@@ -1,4 +1,7 @@
-"""Digits in runs of several seeds (:mod:`paper_figures.image_seeds`)."""
+"""Digits in runs of several seeds (:mod:`paper_figures.image_seeds`).
+
+On CIFAR-10, it is Figure 11 of Ferbach et al. 2024 (arXiv:2407.09499).
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,10 @@ FIGURE = PaperFigure(
     "band: they agree on what happens under the class reward, and stay below the predicted "
     "confidence",
     file=Path(__file__),
-    parameters=image_runs.made(*image_runs.REWARDS),
+    parameters=image_runs.made(),
     compute=compute,
     draw=image_seeds.draw,
     experiments=image_runs.experiments,
+    paper="Figure 11",
+    claims=("theorem-2.1", "lemma-2.2", "theorem-2.3"),
 )

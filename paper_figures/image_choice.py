@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.special import entr, softmax
 
-from paper_figures import image_runs, style
+from paper_figures import image_runs, labels, style
 from paper_figures.results import Results
 from sim.recording import load_samples
 
@@ -26,8 +26,8 @@ MOST_IN_ROW = 10
 
 
 def compute(folders: Mapping[str, Path]) -> Results:
-    """For each reward ``<reward>_images`` (K, height, width, channels), ``_rewards`` and
-    ``_probabilities`` (K,), and ``_kept``, the number of the kept.
+    """For each reward ``<reward>_images`` (K, height, width, channels) as bytes, ``_rewards`` in
+    log-odds and ``_probabilities`` (K,), and ``_kept``, the number of the kept.
 
     Raises
     ------
@@ -76,9 +76,11 @@ def draw(results: Results) -> Figure:
             text = f"{value:.2f}\n" + (f"{100 * chance:.0f} %" if chance >= 0.005 else "< 1 %")
             axes.set_xlabel(f"{text}\nkept" if kept else text)
         for axes in panels[:, 0]:
-            axes.set_ylabel("$r$\n$P$", rotation=0, ha="right", va="top", y=-0.04)
+            words = f"{labels.symbol('reward')}\n{labels.symbol('chance')}"
+            axes.set_ylabel(words, rotation=0, ha="right", va="top", y=-0.04)
         formula = r"\gamma\,q_c" if reward == "class" else r"\gamma\,\max_i q_i"
-        title = rf"$\bf{{({letter})}}$ {reward} reward $r={formula}$ [log-odds]"
+        words = labels.in_unit(rf"{reward} reward {labels.symbol('reward')}$={formula}$", "reward")
+        title = rf"$\bf{{({letter})}}$ {words}"
         # Not that of a panel, which would be made as wide.
         part.suptitle(title, fontsize=7, x=0.02, ha="left")
     image_runs.draw_provenance(figure, results)

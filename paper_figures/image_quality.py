@@ -9,46 +9,69 @@ images (:mod:`gpu_experiments.metrics`): the same law measures no better.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from paper_figures import image_runs, style
+from paper_figures import image_runs, labels, style
 from paper_figures.results import Results
 from sim.runs import METRICS, read_lines
 
 MEASURES = ("frechet", "precision", "recall")
-LOOKS = {"pure": ("vermilion", "-", "o"), "mixed": ("blue", "--", "s")}
+
+# By setting, as the figures name them; a figure's two settings differ in colour, line and marker.
+LOOKS: Mapping[str, Mapping[str, Any]] = {
+    "class-pure": style.LOOPS["pure"],
+    "class-mixed": style.LOOPS["mixed"],
+    "confidence-mixed": {
+        "color": style.COLOURS["green"],
+        "linestyle": "-.",
+        "marker": "^",
+    },
+}
 
 
-def compute(folders: Mapping[str, Path]) -> Results:
-    """In the first features of the runs, by reward and loop, ``<reward>_<loop>_<measure>`` of shape
-    (runs, rounds + 1); ``features`` names them.
+def compute(
+    folders: Mapping[str, Path], settings: Sequence[str], *, whole: bool = False
+) -> Results:
+    """In the first features of the runs, ``<setting>_<measure>`` of shape (runs, rounds + 1) for
+    each of the ``settings``, which are named; ``features`` names the features.
 
+    Fréchet distances are in squared units of the features, precision and recall shares.
     ``<measure>_level`` is what images of the real law would have, over all runs.
+
+    Parameters
+    ----------
+    whole
+        Whether to show every run as long as it is, with nan in the rounds that it does not have, or
+        the rounds that all runs of the setting have.
 
     Raises
     ------
     ValueError
         When the runs have other features than each other.
     """
-    results: Results = {}
-    features, levels = set(), {measure: [] for measure in MEASURES}
-    for reward in image_runs.REWARDS:
-        for ratio in image_runs.RATIOS:
-            runs = [
-                read_lines(path / METRICS) for path in image_runs.chosen(folders, reward, ratio)
-            ]
-            for measure in MEASURES:
-                values = [[line["quality"][0][measure] for line in lines] for lines in runs]
-                results[f"{reward}_{ratio}_{measure}"] = np.array(values)
-            for lines in runs:
-                features |= {line["quality"][0]["features"] for line in lines}
-                levels["frechet"] += [line["quality"][0]["frechet_floor"] for line in lines]
-                for measure in ("precision", "recall"):
-                    levels[measure].append(lines[0]["reference"][0][f"{measure}_halves"])
+    results: Results = {"settings": np.array(settings)}
+    features: set[str] = set()
+    levels: dict[str, list[float]] = {measure: [] for measure in MEASURES}
+    for setting in settings:
+        paths = image_runs.chosen(folders, *setting.split("-"))
+        runs = [read_lines(path / METRICS) for path in paths]
+        length = max(map(len, runs)) if whole else image_runs.rounds(paths) + 1
+        runs = [lines[:length] for lines in runs]
+        for measure in MEASURES:
+            values = np.full((len(runs), length), np.nan)
+            for row, lines in zip(values, runs, strict=True):
+                row[: len(lines)] = [line["quality"][0][measure] for line in lines]
+            results[f"{setting}_{measure}"] = values
+        for lines in runs:
+            features |= {line["quality"][0]["features"] for line in lines}
+            levels["frechet"] += [line["quality"][0]["frechet_floor"] for line in lines]
+            for measure in ("precision", "recall"):
+                levels[measure].append(lines[0]["reference"][0][f"{measure}_halves"])
     if len(features) > 1:
         raise ValueError(
             f"the runs were measured in {' and '.join(sorted(features))}: numbers in different "
@@ -57,52 +80,56 @@ def compute(folders: Mapping[str, Path]) -> Results:
     results["features"] = np.array(features.pop())
     for measure in MEASURES:
         results[f"{measure}_level"] = np.array(np.mean(levels[measure]))
-    return {**results, **image_runs.provenance(folders)}
+    shown = {name: path for name, path in folders.items() if name.rpartition("-")[0] in settings}
+    return {**results, **image_runs.provenance(shown)}
 
 
 def draw(results: Results) -> Figure:
-    """A row for each measure, the class reward on the left; markers are runs, lines their means."""
-    figure = style.new_figure(style.COLUMN, 4.4)
-    panels = figure.subplots(len(MEASURES), 2, sharey="row", sharex="col")
-    for letter, reward, column in zip("ab", image_runs.REWARDS, panels.T, strict=True):
-        for measure, axes in zip(MEASURES, column, strict=True):
-            rounds = 0
-            for ratio, (colour, line, marker) in LOOKS.items():
-                values = results[f"{reward}_{ratio}_{measure}"]
-                look = {"color": style.COLOURS[colour], "marker": marker, "markersize": 2.5}
-                dots = {"markerfacecolor": "none", "markeredgewidth": 0.6, **look}
-                for run in values:
-                    axes.plot(run, linestyle="", **dots)
-                axes.plot(values.mean(axis=0), line, color=look["color"], linewidth=0.9)
-                # In the legend alone, the two together.
-                axes.plot([], [], linestyle=line, **dots, label=ratio)
-                rounds = max(rounds, values.shape[1] - 1)
-            axes.axhline(
-                float(results[f"{measure}_level"]),
-                color=style.COLOURS["black"],
-                linestyle=":",
-                linewidth=0.8,
-                label="real images",
-            )
-            image_runs.round_ticks(axes, rounds)
-            if measure == "frechet":
-                axes.set_yscale("log")
-                axes.yaxis.set_major_formatter(style.PLAIN)
-                axes.yaxis.set_minor_formatter("")
-            else:
-                axes.set_ylim(0, 1.03)
-            if axes is not column[-1]:
-                axes.set_xlabel("")
-        style.label_panel(column[0], letter, f"{reward} reward")
-    panels[0, 0].set_ylabel("Fréchet distance\n[squared units]")
-    panels[1, 0].set_ylabel("precision")
-    panels[2, 0].set_ylabel("recall")
+    """A panel for each measure; markers are runs, lines the means of those that go so far."""
+    settings = [str(setting) for setting in results["settings"]]
+    rewards = {setting.partition("-")[0] for setting in settings}
+    # A line of where recorded runs were made takes room from the panels.
+    figure = style.new_figure(style.PAGE, 2.45 if str(results["provenance"]) else 2.2)
+    panels = figure.subplots(1, len(MEASURES))
+    for letter, measure, axes in zip("abc", MEASURES, panels, strict=True):
+        for setting in settings:
+            values = results[f"{setting}_{measure}"]
+            reward, _, loop = setting.partition("-")
+            _draw_runs(axes, values, LOOKS[setting], loop if len(rewards) == 1 else reward)
+        axes.axhline(
+            float(results[f"{measure}_level"]),
+            color=style.COLOURS["black"],
+            linestyle=":",
+            linewidth=0.8,
+            label="real images",
+        )
+        image_runs.round_ticks(
+            axes, max(results[f"{setting}_{measure}"].shape[1] for setting in settings) - 1
+        )
+        if measure == "frechet":
+            axes.set_yscale("log")
+            axes.yaxis.set_major_formatter(style.PLAIN)
+            axes.yaxis.set_minor_formatter("")
+        else:
+            axes.set_ylim(0, 1.03)
+        axes.set_ylabel(labels.axis(measure))
+        style.label_panel(axes, letter, f"in {results['features']}" if measure == "frechet" else "")
+    (reward, *others) = sorted(rewards)
+    title = "with real images" if others else f"{reward} reward"
+    handles, words = panels[0].get_legend_handles_labels()
+    empty = panels[0].plot([], [], linestyle="")
     figure.legend(
-        *panels[0, 0].get_legend_handles_labels(),
-        loc="outside upper center",
-        ncols=3,
-        title=f"in {results['features']}",
-        title_fontsize=7,
+        [*empty, *handles], [f"{title}:", *words], loc="outside upper center", ncols=len(words) + 1
     )
     image_runs.draw_provenance(figure, results)
     return figure
+
+
+def _draw_runs(axes: Any, values: np.ndarray, look: Mapping[str, Any], label: str) -> None:
+    dots = {**look, **style.HOLLOW, "markersize": 2.8, "linestyle": ""}
+    for run in values:
+        axes.plot(run, **dots)
+    line = {"color": look["color"], "linestyle": look["linestyle"], "linewidth": 0.9}
+    axes.plot(np.nanmean(values, axis=0), **line, zorder=1.9)
+    # In the legend alone, the two together.
+    axes.plot([], [], **{**dots, **line}, label=label)

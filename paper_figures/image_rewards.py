@@ -17,7 +17,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from paper_figures import image_runs, style
+from paper_figures import image_runs, labels, style
 from paper_figures.results import Results
 from sim.recording import load_samples
 from theory import Law, RetrainingLoop
@@ -32,8 +32,8 @@ def compute(folders: Mapping[str, Path], reward: str) -> Results:
     For each loop: ``<loop>_measured`` (runs, rounds + 1, classes + 2), class shares, mean reward
     and mean weight; ``<loop>_mean``, ``_lower`` and ``_upper`` (rounds + 1, classes + 2);
     ``<loop>_effective`` (rounds + 1,); ``<loop>_lam``. Shares of images with rewards below
-    ``below``: ``<loop>_first`` in round 0, ``<loop>_last`` in the last one of each run, and
-    ``<loop>_predicted`` there.
+    ``below``: ``<loop>_first`` in round 0, ``<loop>_last`` in the last one that all runs have, and
+    ``<loop>_predicted`` there. Rewards are in log-odds, weights their exponentials.
     """
     results: Results = {}
     for ratio in image_runs.RATIOS:
@@ -55,7 +55,7 @@ def compute(folders: Mapping[str, Path], reward: str) -> Results:
 
 def _rewards_below(ratio: str, paths: Sequence[Path], config: Mapping[str, Any]) -> Results:
     """Laws of rewards in the first round, and in the last one as measured and predicted."""
-    rounds, kept, lam = config["iterations"], config["kept"], float(config["lam"])
+    rounds, kept, lam = image_runs.rounds(paths), config["kept"], float(config["lam"])
     first = np.concatenate([load_samples(path, 0)["rewards"] for path in paths]).astype(float)
     law = Law(np.full(len(first), 1 / len(first)), first, normalise=True)
     # The ratio that whole numbers of images give, as in the prediction of means.
@@ -114,11 +114,8 @@ def _draw_runs(
 
 def _titles(panels: Sequence[Axes], results: Results) -> None:
     for axes, ratio in zip(panels, image_runs.RATIOS, strict=True):
-        lam = float(results[f"{ratio}_lam"])
         letter = "a" if ratio == "pure" else "b"
-        style.label_panel(
-            axes, letter, "pure" if math.isinf(lam) else rf"mixed, $\lambda$ = {lam:g}"
-        )
+        style.label_panel(axes, letter, labels.loop(float(results[f"{ratio}_lam"])))
 
 
 def draw_class(results: Results) -> Figure:
@@ -139,14 +136,14 @@ def draw_class(results: Results) -> Figure:
             )
         for axes, column in ((shares, index), (rewards, len(names))):
             _draw_prediction(axes, results, ratio, column, line, EXACT)
-            _draw_runs(axes, measured[..., column], dots, _runs(len(measured)))
+            _draw_runs(axes, measured[..., column], dots, image_runs.how_many(len(measured)))
         rewards.axhline(
             float(results["gamma"]), color=style.COLOURS["black"], linewidth=0.6, linestyle=":"
         )
         image_runs.round_ticks(rewards, measured.shape[1] - 1)
     panels[0, 0].set_ylim(0, 1.05)
-    panels[0, 0].set_ylabel(f"class shares\n(marked: {names[index]})")
-    panels[1, 0].set_ylabel("mean reward\n" + rf"$E[\gamma\,q_{{{index}}}]$ [log-odds]")
+    panels[0, 0].set_ylabel(labels.axis("share", of=f"of a class\n(marked: {names[index]})"))
+    panels[1, 0].set_ylabel(_mean(rf"q_{{{index}}}"))
     panels[1, 0].set_ylim(0, None)
     _titles(panels[0], results)
     _finish(figure, panels[:1, 0], results)
@@ -182,7 +179,7 @@ def draw_confidence(results: Results) -> Figure:
         line, dots = _looks(0)
         line["color"] = dots["color"] = style.COLOURS["black"]
         _draw_prediction(rewards, results, ratio, len(names), line, EXACT)
-        _draw_runs(rewards, measured[..., len(names)], dots, _runs(len(measured)))
+        _draw_runs(rewards, measured[..., len(names)], dots, image_runs.how_many(len(measured)))
         bound = float(results["gamma"])
         rewards.axhline(bound, color=style.COLOURS["black"], linewidth=0.6, linestyle=":")
         image_runs.round_ticks(rewards, measured.shape[1] - 1)
@@ -190,9 +187,9 @@ def draw_confidence(results: Results) -> Figure:
         shares.tick_params(labelbottom=False)
         _draw_laws(laws, results, ratio)
     panels[0, 0].set_ylim(-0.02, None)
-    panels[0, 0].set_ylabel("class shares")
-    panels[1, 0].set_ylabel("mean reward\n" + r"$E[\gamma\,\max_i q_i]$ [log-odds]")
-    panels[2, 0].set_ylabel("images with\nlower reward")
+    panels[0, 0].set_ylabel(labels.axis("share", of="of a class"))
+    panels[1, 0].set_ylabel(_mean(r"\max_i q_i"))
+    panels[2, 0].set_ylabel(labels.axis("share", of="with\nlower reward"))
     _titles(panels[0], results)
     panels[2, 1].legend(
         loc="lower right", handlelength=1.6, labelspacing=0.2, borderaxespad=0.2, borderpad=0.1
@@ -210,7 +207,7 @@ def _draw_laws(axes: Axes, results: Results, ratio: str) -> None:
     axes.plot(below, first, ":", color=style.COLOURS["black"], label="round 0")
     axes.plot(below, predicted, "-", color=style.COLOURS["black"], label="last, exact")
     for number, run in enumerate(last):
-        label = None if number else f"last, {_runs(len(last))}"
+        label = None if number else f"last, {image_runs.how_many(len(last))}"
         axes.plot(below, run, "--", color=style.COLOURS["orange"], linewidth=0.8, label=label)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(style.PLAIN)
@@ -218,19 +215,21 @@ def _draw_laws(axes: Axes, results: Results, ratio: str) -> None:
     axes.set_ylim(1e-3, 1.3)
     seen = np.maximum(first, last.max(axis=0)) > 1e-3
     axes.set_xlim(float(below[seen].min()), float(below[-1]))
-    axes.set_xlabel("reward [log-odds]")
+    axes.set_xlabel(labels.axis("reward"))
 
 
-def _runs(number: int) -> str:
-    return "one run" if number == 1 else f"{number} runs"
+def _mean(probability: str) -> str:
+    """Axis of the mean of γ times a probability that the classifier gives."""
+    formula = rf"${labels.symbol('reward')[1:-1]}=\gamma\,{probability}$"
+    return labels.axis("mean_reward", of=f"of\n{formula}", symbol=False)
 
 
 def _finish(figure: Figure, labelled: Sequence[Axes], results: Results) -> None:
     """Legend above, and beneath where recorded runs were made."""
-    handles, labels = [], []
+    handles, told = [], []
     for axes in labelled:
-        found, told = axes.get_legend_handles_labels()
+        found, words = axes.get_legend_handles_labels()
         handles += found
-        labels += told
-    figure.legend(handles, labels, loc="outside upper center", ncols=3, columnspacing=1.2)
+        told += words
+    figure.legend(handles, told, loc="outside upper center", ncols=3, columnspacing=1.2)
     image_runs.draw_provenance(figure, results)

@@ -3,7 +3,9 @@ r"""Runs on images as figures read them: made from a preset, or recorded and kep
 A figure of digits reads runs that are made for it (:mod:`paper_figures.trained`); one of CIFAR-10
 reads runs that a GPU made, of which ``recorded/cifar10/`` keeps what figures show, with where they
 were made (:func:`keep`). What has not been recorded is not drawn. Both kinds are folders of the
-same form, by names like ``class-pure-0``: reward, loop, seed.
+same form, by names like ``class-pure-0``: reward, loop, seed. Runs of one setting may differ in
+length: all random numbers of a round are drawn from the seed and the round's number, so the first
+rounds of a longer run are a shorter one, and figures of several runs read the rounds that all have.
 
 **The prediction** is the exact loop on the candidates of the runs' own round 0, their rewards and
 predicted classes (:mod:`gpu_experiments.prediction`): nothing in it is fitted to later rounds. In
@@ -46,6 +48,7 @@ from gpu_experiments.experiment import ImageExperiment, Places
 from gpu_experiments.prediction import Prediction, Scored, Sizes, predict
 from gpu_experiments.presets import PRESETS
 from gpu_experiments.sources.collection import CIFAR10
+from paper_figures import labels, style
 from paper_figures.results import Results, write_atomically
 from sim.recording import SAMPLES, load_samples
 from sim.runs import CONFIG, ENVIRONMENT, METRICS, SECONDS, read_lines
@@ -72,20 +75,34 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Recorded:
-    """Rewards whose recorded runs are read, in both loops."""
+    """Settings whose recorded runs are read, as ``class-pure``."""
 
-    rewards: tuple[str, ...]
+    settings: tuple[str, ...]
 
 
-def made(*rewards: str) -> Parameters:
-    """Runs on digits with these rewards, in both loops.
+def settings(rewards: Sequence[str] = REWARDS, ratios: Sequence[str] = RATIOS) -> tuple[str, ...]:
+    """Names of settings: every reward in every loop."""
+    return tuple(f"{reward}-{ratio}" for reward in rewards for ratio in ratios)
+
+
+def made(rewards: Sequence[str] = REWARDS, ratios: Sequence[str] = RATIOS) -> Parameters:
+    """Runs on digits with these rewards in these loops.
 
     They are small enough for a core, and on another device they would be other runs.
     """
-    runs = PRESETS["digits-quick"].runs.values()
+    wanted = settings(rewards, ratios)
     return Parameters(
-        tuple(replace(run, places=Places(device="cpu")) for run in runs if run.reward in rewards)
+        tuple(
+            replace(run, places=Places(device="cpu"))
+            for name, run in PRESETS["digits-quick"].runs.items()
+            if name.rpartition("-")[0] in wanted
+        )
     )
+
+
+def on_record(rewards: Sequence[str] = REWARDS, ratios: Sequence[str] = RATIOS) -> Recorded:
+    """Recorded runs with these rewards in these loops."""
+    return Recorded(settings(rewards, ratios))
 
 
 def experiments(parameters: Parameters) -> dict[str, ImageExperiment]:
@@ -99,15 +116,14 @@ def _name(config: Mapping[str, Any]) -> str:
 
 
 def recorded(parameters: Recorded) -> dict[str, Path]:
-    """Folders of the recorded runs by name; none unless both loops are there for every reward."""
+    """Folders of recorded runs by name; none unless every setting has one."""
     found = {}
     for path in sorted(RECORDED.glob(f"*/{CONFIG}")):
-        config = _read(path)
-        if config["reward"] in parameters.rewards:
-            found[_name(config)] = path.parent
+        name = _name(_read(path))
+        if name.rpartition("-")[0] in parameters.settings:
+            found[name] = path.parent
     there = {name.rpartition("-")[0] for name in found}
-    wanted = {f"{reward}-{ratio}" for reward in parameters.rewards for ratio in RATIOS}
-    return found if there == wanted else {}
+    return found if there == set(parameters.settings) else {}
 
 
 def keep(run: Path, hardware: str = "", place: Path | None = None) -> Path:
@@ -152,18 +168,18 @@ def chosen(folders: Mapping[str, Path], reward: str, ratio: str) -> list[Path]:
     Raises
     ------
     ValueError
-        When there are none, or they differ in more than their seeds.
+        When there are none, or they differ in more than their seeds and their lengths.
     """
     pattern = re.compile(rf"{reward}-{ratio}-(\d+)")
     found = {
         int(match[1]): path for name, path in folders.items() if (match := pattern.match(name))
     }
     paths = [found[seed] for seed in sorted(found)]
-    configs = [{**_read(path / CONFIG), "seed": None} for path in paths]
+    configs = [{**_read(path / CONFIG), "seed": None, "iterations": None} for path in paths]
     if not paths or any(config != configs[0] for config in configs):
         raise ValueError(
             f"the {len(paths)} runs of {reward}-{ratio} are not of one configuration: give some "
-            "that differ in their seeds alone."
+            "that differ in their seeds and lengths alone."
         )
     return paths
 
@@ -171,6 +187,11 @@ def chosen(folders: Mapping[str, Path], reward: str, ratio: str) -> list[Path]:
 def config_of(path: Path) -> dict[str, Any]:
     """What a run depends on."""
     return _read(path / CONFIG)
+
+
+def rounds(paths: Sequence[Path]) -> int:
+    """Retraining rounds that all of the runs have."""
+    return min(int(_read(path / CONFIG)["iterations"]) for path in paths)
 
 
 def seeds(paths: Sequence[Path]) -> NDArray[np.int64]:
@@ -185,11 +206,21 @@ def classes(path: Path) -> list[str]:
 
 def statistics(paths: Sequence[Path]) -> NDArray[np.float64]:
     """Class shares, mean reward and mean weight: shape (runs, rounds + 1, classes + 2)."""
+    there = rounds(paths) + 1
     return np.array(
         [
-            [[*line["shares"].values(), line["reward"], line["weight"]] for line in lines]
+            [[*line["shares"].values(), line["reward"], line["weight"]] for line in lines[:there]]
             for lines in (read_lines(path / METRICS) for path in paths)
         ]
+    )
+
+
+def start(paths: Sequence[Path]) -> Scored:
+    """Rewards and predicted classes of what the runs generated in round 0, all together."""
+    samples = [load_samples(path, 0) for path in paths]
+    return Scored(
+        np.concatenate([each["rewards"] for each in samples]),
+        np.concatenate([each["classes"] for each in samples]),
     )
 
 
@@ -198,21 +229,15 @@ def predicted(paths: Sequence[Path]) -> Prediction:
 
     Of one run alone the band is that of its own later rounds, given these very candidates.
     """
-    samples = [load_samples(path, 0) for path in paths]
-    model = Scored(
-        np.concatenate([each["rewards"] for each in samples]),
-        np.concatenate([each["classes"] for each in samples]),
-    )
+    return predict(start(paths), sizes(paths), len(classes(paths[0])), shared=len(paths) == 1)
+
+
+def sizes(paths: Sequence[Path]) -> Sizes:
+    """Of the runs, as far as all of them go."""
     config = _read(paths[0] / CONFIG)
     lam = float(config["lam"])
-    sizes = Sizes(
-        config["K"],
-        config["kept"],
-        config["iterations"],
-        lam,
-        None if math.isinf(lam) else _real_images(config),
-    )
-    return predict(model, sizes, len(classes(paths[0])), shared=len(paths) == 1)
+    data = None if math.isinf(lam) else _real_images(config)
+    return Sizes(config["K"], config["kept"], rounds(paths), lam, data)
 
 
 def _real_images(config: Mapping[str, Any]) -> int:
@@ -254,13 +279,19 @@ def provenance(folders: Mapping[str, Path]) -> Results:
 def draw_provenance(figure: Figure, results: Results) -> None:
     """Beneath a figure of recorded runs, where they were made."""
     if text := str(results["provenance"]):
-        figure.supxlabel(textwrap.fill(text, LINE), fontsize=7)
+        letters = round(LINE * figure.get_figwidth() / style.COLUMN)
+        figure.supxlabel(textwrap.fill(text, letters), fontsize=7)
 
 
-def round_ticks(axes: Axes, rounds: int) -> None:
+def how_many(runs: int) -> str:
+    """What the markers of so many runs are called."""
+    return "one run" if runs == 1 else f"{runs} runs"
+
+
+def round_ticks(axes: Axes, last: int) -> None:
     """Some five ticks on the axis of rounds."""
-    axes.set_xticks(range(0, rounds + 1, max(1, rounds // 5)))
-    axes.set_xlabel(r"round $t$")
+    axes.set_xticks(range(0, last + 1, max(1, last // 5)))
+    axes.set_xlabel(labels.axis("round"))
 
 
 def _minutes(seconds: float) -> str:

@@ -1,4 +1,4 @@
-r"""Images that were generated in the first and in the last round: what figures of them share.
+r"""Images that were generated in the first and in a late round: what figures of them share.
 
 They are the first of the candidates of one seed, not chosen. In round 0 all settings have the same.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from paper_figures import image_runs, style
+from paper_figures import image_runs, labels, style
 from paper_figures.image_choice import show
 from paper_figures.results import Results
 from sim.recording import load_samples
@@ -22,8 +22,9 @@ GREY = 128
 
 
 def compute(folders: Mapping[str, Path]) -> Results:
-    """``start``: images of round 0 (n, height, width, channels); ``<reward>_<loop>``: of the last
-    round, whose number is ``<reward>_<loop>_rounds``, of the first seed.
+    """``start``: images of round 0 (n, height, width, channels), bytes; ``<reward>_<loop>``: of the
+    last round that all runs of the setting have, whose number is ``<reward>_<loop>_rounds``, of the
+    first seed.
 
     Raises
     ------
@@ -34,8 +35,8 @@ def compute(folders: Mapping[str, Path]) -> Results:
     shown = {}
     for reward in image_runs.REWARDS:
         for ratio in image_runs.RATIOS:
-            path = image_runs.chosen(folders, reward, ratio)[0]
-            rounds = image_runs.config_of(path)["iterations"]
+            paths = image_runs.chosen(folders, reward, ratio)
+            path, rounds = paths[0], image_runs.rounds(paths)
             start = load_samples(path, 0)["images"]
             if not np.array_equal(start, results.setdefault("start", start)):
                 raise ValueError(
@@ -69,13 +70,14 @@ def draw(results: Results) -> Figure:
     grid = figure.add_gridspec(3, 2, height_ratios=[0.5, 1, 1])
     top = figure.add_subplot(grid[0, :])
     show(top, tiled(results["start"], 2 * columns))
-    style.label_panel(top, "a", "first model, $t$=0")
+    style.label_panel(top, "a", f"first model, {labels.value('round', 0)}")
     letters = iter("bcde")
     for row, reward in enumerate(image_runs.REWARDS, start=1):
         for column, ratio in enumerate(image_runs.RATIOS):
             axes = figure.add_subplot(grid[row, column])
             show(axes, tiled(results[f"{reward}_{ratio}"], columns))
             rounds = int(results[f"{reward}_{ratio}_rounds"])
-            style.label_panel(axes, next(letters), rf"{reward}, {ratio}, $t$={rounds}")
+            title = f"{reward}, {ratio}, {labels.value('round', rounds)}"
+            style.label_panel(axes, next(letters), title)
     image_runs.draw_provenance(figure, results)
     return figure

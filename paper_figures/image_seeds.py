@@ -10,22 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from string import ascii_lowercase
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from paper_figures import image_runs, style
+from paper_figures import image_runs, labels, style
 from paper_figures.results import Results
-
-LOOKS = {"pure": ("vermilion", "-", "o"), "mixed": ("blue", "--", "s")}
 
 
 def compute(folders: Mapping[str, Path]) -> Results:
     """By reward and loop, of the seeds that all settings have.
 
     ``<reward>_<loop>_measured``, ``_mean``, ``_lower`` and ``_upper`` have shape (seeds, rounds +
-    1, 2): of the class reward the share of its class and the mean reward; of confidence the share
-    of the class that rises most in the pure runs, ``risen``, and the mean reward.
+    1, 2), of the rounds that all runs of the setting have: of the class reward the share of its
+    class and the mean reward in log-odds; of confidence the share of the class that rises most in
+    the pure runs, ``risen``, and the mean reward.
     """
     paths = {
         (reward, ratio): image_runs.chosen(folders, reward, ratio)
@@ -51,10 +51,11 @@ def compute(folders: Mapping[str, Path]) -> Results:
         runs = [path for path in each if image_runs.seeds([path])[0] in seeds]
         columns = [place[reward], len(names)]
         results[f"{reward}_{ratio}_measured"] = image_runs.statistics(runs)[..., columns]
+        length = image_runs.rounds(runs) + 1
         bands = [image_runs.predicted([path]).bands for path in runs]
         for end in ("mean", "lower", "upper"):
             results[f"{reward}_{ratio}_{end}"] = np.array(
-                [getattr(band, end)[:, columns] for band in bands]
+                [getattr(band, end)[:length, columns] for band in bands]
             )
     return {**results, **image_runs.provenance(folders)}
 
@@ -69,7 +70,7 @@ def draw(results: Results) -> Figure:
         last = row[0] is panels[-1, 0]
         for number, axes in enumerate(row):
             longest = 0
-            for ratio, (colour, line, marker) in LOOKS.items():
+            for ratio, look in style.LOOPS.items():
                 mean, lower, upper, measured = (
                     results[f"{reward}_{ratio}_{part}"][number, :, which]
                     for part in ("mean", "lower", "upper", "measured")
@@ -77,29 +78,23 @@ def draw(results: Results) -> Figure:
                 if which == 0:
                     # The band is that of a normal law, and shares are none beyond 0 and 1.
                     lower, upper = lower.clip(0, 1), upper.clip(0, 1)
-                paint = {"color": style.COLOURS[colour]}
+                line = {key: look[key] for key in ("color", "linestyle")}
+                dots = {**look, **style.HOLLOW, "markersize": 2.8, "linestyle": ""}
                 rounds = np.arange(len(mean))
-                axes.fill_between(rounds, lower, upper, alpha=0.2, linewidth=0, **paint)
-                axes.plot(rounds, mean, line, linewidth=0.9, label=f"{ratio}, exact", **paint)
-                axes.plot(
-                    rounds,
-                    measured,
-                    marker,
-                    markersize=2.5,
-                    markerfacecolor="none",
-                    markeredgewidth=0.6,
-                    label=f"{ratio}, run",
-                    **paint,
-                )
+                axes.fill_between(rounds, lower, upper, color=look["color"], **style.BAND)
+                axes.plot(rounds, mean, **line, linewidth=0.9, label=f"{ratio}, exact, 95 % band")
+                axes.plot(rounds, measured, **dots, label=f"{ratio}, run")
                 longest = max(longest, len(mean) - 1)
             image_runs.round_ticks(axes, longest)
             if not last:
                 axes.set_xlabel("")
-    for axes, seed in zip(panels[0], seeds, strict=True):
-        axes.set_title(f"seed {seed}")
-    panels[0, 0].set_ylabel(f"share of {results['rewarded']},\nclass reward")
-    panels[1, 0].set_ylabel(f"share of {results['risen']},\nconfidence")
-    panels[2, 0].set_ylabel("mean reward [log-odds],\nconfidence")
+    for axes, letter, seed in zip(panels[0], ascii_lowercase, seeds, strict=False):
+        style.label_panel(axes, letter, f"seed {seed}")
+    of = f"of class {results['rewarded']},\nclass reward"
+    panels[0, 0].set_ylabel(labels.axis("share", of=of))
+    of = f"of class {results['risen']},\nconfidence reward"
+    panels[1, 0].set_ylabel(labels.axis("share", of=of))
+    panels[2, 0].set_ylabel(labels.axis("mean_reward", of="of\nconfidence", symbol=False))
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     image_runs.draw_provenance(figure, results)
     return figure

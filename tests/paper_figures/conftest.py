@@ -22,32 +22,35 @@ from tests.paper_figures.synthetic_images import write_run
 SMALL = (("kept", "300"), ("real", "600"), ("iterations", "2"))
 SHORT = (("model.steps", "150"), ("model.warm_steps", "50"), ("model.ode_steps", "20"))
 
-# Figures of runs on images, and the rewards of the runs that they read.
+# Figures of runs on images, and the settings of the runs that they read.
 IMAGE_FIGURES = {
-    "class_reward": ("class",),
-    "confidence_reward": ("confidence",),
-    "quality": image_runs.REWARDS,
-    "independent_runs": image_runs.REWARDS,
-    "choice": image_runs.REWARDS,
-    "samples": image_runs.REWARDS,
+    "class_reward": image_runs.settings(("class",)),
+    "confidence_reward": image_runs.settings(("confidence",)),
+    "quality_class_reward": image_runs.settings(("class",)),
+    "confidence_repeated": image_runs.settings(("confidence",)),
+    "quality_with_real_data": image_runs.settings(ratios=("mixed",)),
+    "independent_runs": image_runs.settings(),
+    "choice": image_runs.settings(),
+    "samples": image_runs.settings(),
 }
 
-# Runs on few digits with networks that are hardly trained, two of each setting.
-TINY = tuple(
-    dataclasses.replace(
+# Runs on few digits with networks that are hardly trained, two of each setting; those that go on
+# for longer go on for a round.
+TINY = {
+    name: dataclasses.replace(
         run,
         model=FlowSettings.smoke(),
         classifier=dataclasses.replace(run.classifier, epochs=1),
         limit=60,
         kept=8,
-        iterations=2,
+        iterations=2 + (run.iterations > 5),
         compared=16,
         saved=16,
         places=Places(device="cpu"),
     )
-    for run in PRESETS["digits-quick"].runs.values()
+    for name, run in PRESETS["digits-quick"].runs.items()
     if run.seed < 2
-)
+}
 
 REDUCED = {
     "reward_and_limit": {"side": 90},
@@ -119,8 +122,10 @@ REDUCED = {
         "budgets": (2, 8, 32),
     },
     **{
-        f"digits_{kind}": {"runs": tuple(run for run in TINY if run.reward in rewards)}
-        for kind, rewards in IMAGE_FIGURES.items()
+        f"digits_{kind}": {
+            "runs": tuple(TINY[name] for name in TINY if name.rpartition("-")[0] in settings)
+        }
+        for kind, settings in IMAGE_FIGURES.items()
     },
     **{f"cifar10_{kind}": {} for kind in IMAGE_FIGURES},
     "gap_by_generator": {
