@@ -194,18 +194,19 @@ def test_choice_models_refuse_a_table_whose_arguments_fall(monkeypatch):
 def test_drawing_gives_pictures_of_the_stated_size(drawn, name, tmp_path):
     with style.rc():
         paths = style.save(drawn(name), tmp_path, name, FIGURES[name].caption)
-    assert [path.suffix for path in paths] == [".pdf", ".png"]
-    assert paths[0].read_bytes().startswith(b"%PDF-")
-    assert paths[0].stat().st_size > 8_000
-    pixels = matplotlib.image.imread(paths[1])
-    assert pixels.shape[1] == round(style.COLUMN * 300)
+    written = {path.suffix[1:]: path for path in paths}
+    assert tuple(written) == style.FORMATS
+    assert written["pdf"].read_bytes().startswith(b"%PDF-")
+    assert written["pdf"].stat().st_size > 8_000
+    pixels = matplotlib.image.imread(written["png"])
+    assert pixels.shape[1] in (round(style.COLUMN * 300), round(style.PAGE * 300))
     assert pixels[..., :3].std() > 0.05
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_fits_one_column_with_no_text_too_small_or_cut_off(drawn, name):
+def test_fits_its_columns_with_no_text_too_small_or_cut_off(drawn, name):
     figure = drawn(name)
-    assert figure.get_figwidth() <= 3.4
+    assert figure.get_figwidth() in (style.COLUMN, style.PAGE)
     assert figure.get_figheight() <= 5
     with style.rc():
         style.settle(figure)  # as saving does, at another resolution

@@ -218,6 +218,7 @@ def test_the_command_makes_all_figures_and_says_where(gallery, capsys):
     assert sorted(path.name for path in (gallery / "build/figures").iterdir()) == [
         "toy.pdf",
         "toy.png",
+        "toy.svg",
     ]
 
 
