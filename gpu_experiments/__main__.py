@@ -4,9 +4,9 @@ r"""Command line of the loops on images:
 ``torchrun --nproc-per-node N -m gpu_experiments run …`` shares a run out to N processes.
 
 Exit status: 0 when all runs are complete; 1 when training diverged, memory ran out, a file could
-not be written, another process ended, or a checked run is not as the theory says; 2 for a command that makes no sense, data that are not
-there, or a folder that holds another run; 75 when the runs of a lease go on; 130 when interrupted,
-143 when asked to end.
+not be written, another process ended, or a checked run is not as the theory says; 2 for a command
+that makes no sense, data that are not there, or a folder that holds another run; 75 when the runs
+of a lease go on; 130 when interrupted, 143 when asked to end.
 """
 
 # ruff: noqa: E402

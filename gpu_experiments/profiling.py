@@ -4,8 +4,8 @@ Each time is set against the device's own rate of matrix products, the best that
 on it: with F operations counted (:func:`gpu_experiments.unet.flops_per_image`) and the rate R, no
 program is faster than the floor F/R, and floor over time is the share of the rate that is reached.
 
-What is timed is what a run does: training by :meth:`fit` with its couplings, optimiser and moving
-average, sampling by :meth:`sample`. Compilation and the choice of kernels come before, and are told
+What is timed is what a run does: training by ``fit`` with its couplings, optimiser and moving
+average, sampling by ``sample``. Compilation and the choice of kernels come before, and are told
 apart. Devices work on their own: no clock is read before they have done what they were given.
 """
 
