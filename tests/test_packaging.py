@@ -1,4 +1,4 @@
-"""The project as a whole: what imports what, what installs what, and what its front page says."""
+"""The project as a whole: what imports what, what installs what, and what it may hold."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from paper_figures.registry import FIGURES, NAMES
+from paper_figures.registry import NAMES
 from paper_figures.results import source_files
 
 ROOT = Path(__file__).parents[1]
@@ -230,19 +230,6 @@ def test_everything_installed_for_development_is_pinned() -> None:
                 marker.evaluate({**default_environment(), **env}) for env in environments
             ):
                 wanted.append(child)
-
-
-def test_readme_lists_exactly_the_figures_there_are() -> None:
-    section = (ROOT / "README.md").read_text().split("## Figures")[1].split("\n## ")[0]
-    assert re.findall(r"^\| `(\w+)`", section, re.MULTILINE) == list(FIGURES)
-
-
-def test_readme_names_only_targets_and_files_that_exist() -> None:
-    readme = (ROOT / "README.md").read_text()
-    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"(?:^ {4}|`)make (\w+)", readme, re.MULTILINE)) <= targets
-    paths = re.findall(r"`((?:theory|sim|gpu_experiments|paper_figures|tests)/[\w/.]*)`", readme)
-    assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
 def test_citation_and_package_agree() -> None:
