@@ -27,7 +27,7 @@ def draw(results: Results) -> Figure:
         map_height=2.25,
         xticks=[-5, 0, 5],
         yticks=[-5, 0, 5],
-        share="best mode",
+        share="best_mode",
     )
 
 

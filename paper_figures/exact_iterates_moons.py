@@ -27,7 +27,7 @@ def draw(results: Results) -> Figure:
         map_height=1.85,
         xticks=[-1, 0, 1, 2],
         yticks=[0, 1],
-        share="upper moon",
+        share="upper_moon",
     )
 
 

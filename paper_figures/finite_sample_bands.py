@@ -168,7 +168,7 @@ def draw(results: Results) -> Figure:
     modes.set(ylim=(0.5, 8.8), yticks=[2, 4, 6, 8], ylabel="modes in training")
     shift.set_ylabel("mean less exact")
     for axes, letter, title in (
-        (share, "a", "best mode"),
+        (share, "a", labels.axis("best_mode")),
         (reward, "b", labels.axis("mean_reward", symbol=False, unit=False)),
         (modes, "g", "surviving modes"),
         (shift, "h", "shift of the share"),

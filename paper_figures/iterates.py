@@ -76,8 +76,8 @@ def draw(
 ) -> Figure:
     """Pure row above mixed row on one logarithmic colour scale; below, statistics of every round.
 
-    ``shown`` are the rounds with a map. The statistics are the share of the favoured group, called
-    ``share``, and the mean reward. The dashed circle is the edge of the reward's plateau. The maps
+    ``shown`` are the rounds with a map. The statistics are the share of the favoured group, whose key
+    in the notation is ``share``, and the mean reward. The dashed circle is the edge of the reward's plateau. The maps
     take ``map_height`` of the ``height`` (inches).
     """
     figure = style.new_figure(style.COLUMN, height)
@@ -130,7 +130,7 @@ def _draw_statistics(panels: Sequence[Axes], results: Results, share: str) -> No
         shares.plot(results[f"{name}_shares"][:, favoured], label=label, **looks)
         rewards.plot(results[f"{name}_reward"], **looks)
     shares.set(ylim=(0, 1.05), yticks=[0, 0.5, 1])
-    shares.set_ylabel(labels.axis("share", of=f"of\n{share}"))
+    shares.set_ylabel(labels.share_of(share, lines=2))
     rewards.set_yticks([-10, -5, 0])
     rewards.set_ylabel(labels.axis("mean_reward", lines=2))
     for axes in panels:

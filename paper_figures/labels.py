@@ -9,7 +9,7 @@ import math
 from theory.claims import claims
 from theory.notation import QUANTITIES
 
-__all__ = ["axis", "claim", "in_unit", "loop", "symbol", "value"]
+__all__ = ["axis", "claim", "in_unit", "loop", "share_of", "symbol", "value"]
 
 
 def axis(
@@ -55,6 +55,11 @@ def in_unit(words: str, key: str, *, lines: int = 1) -> str:
     sets the unit beneath the words.
     """
     return ("\n" if lines == 2 else " ").join(filter(None, [words, f"[{QUANTITIES[key].unit}]"]))
+
+
+def share_of(key: str, *, lines: int = 1) -> str:
+    """Share of a class, mode or region that the notation has a name for."""
+    return ("\n" if lines == 2 else " ").join([f"{QUANTITIES['share'].name} of", axis(key)])
 
 
 def value(key: str, number: float) -> str:

@@ -100,7 +100,7 @@ def draw(
     """Pure row above mixed row; below, every run on the exact curves and their bands.
 
     The maps take ``map_height`` of the ``height`` (inches) and show the ``window`` (left, right,
-    bottom, top). ``share`` names the favoured group; ``rewards`` are ticks.
+    bottom, top). ``share`` is the favoured group's key in the notation; ``rewards`` are ticks.
     """
     figure = style.new_figure(style.COLUMN, height, images=True)
     above, below = figure.subfigures(2, 1, height_ratios=[map_height, height - map_height])
@@ -175,7 +175,7 @@ def _draw_statistics(below: Figure, results: Results, share: str, rewards: Seque
                     )
     shares, values = panels[0]
     shares.set(ylim=(0, 1.05), yticks=[0, 0.5, 1])
-    shares.set_ylabel(labels.axis("share", of=f"of\n{share}"))
+    shares.set_ylabel(labels.share_of(share, lines=2))
     values.set_ylabel(labels.axis("mean_reward", lines=2))
     values.set_yticks(rewards)
     panels[1, 0].set_ylabel("run less exact")

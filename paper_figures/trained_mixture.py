@@ -24,7 +24,7 @@ def draw(results: Results) -> Figure:
         window=(-8, 8, -8, 8),
         xticks=[-5, 0, 5],
         yticks=[-5, 0, 5],
-        share="best mode",
+        share="best_mode",
         rewards=[-10, -5, 0],
     )
 

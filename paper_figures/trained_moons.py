@@ -24,7 +24,7 @@ def draw(results: Results) -> Figure:
         window=(-1.7, 2.7, -1.3, 1.8),
         xticks=[-1, 0, 1, 2],
         yticks=[-1, 0, 1],
-        share="upper moon",
+        share="upper_moon",
         rewards=[-10, -5, 0],
     )
 
