@@ -40,9 +40,8 @@ def test_targets_of_make_exist(page: str) -> None:
 @EVERY_PAGE
 def test_files_exist(page: str) -> None:
     # Paths and file names; what the commands write is under build/.
-    names = [
-        name for name in quoted(page) if re.fullmatch(r"[\w.]*[\w/.]+/|[\w/]*\w+\.(py|md|cff|ipynb|txt)", name)
-    ]
+    name_of_a_file = r"[\w/.]+/|[\w/]*\w+\.(py|md|cff|ipynb|txt)"
+    names = [name for name in quoted(page) if re.fullmatch(name_of_a_file, name)]
     links = [link for link in re.findall(r"\]\(([^)]+)\)", text(page)) if "://" not in link]
     missing = [
         name
