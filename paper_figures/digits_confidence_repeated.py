@@ -20,9 +20,9 @@ def compute(parameters: image_runs.Parameters, runs: Mapping[str, Path]) -> Resu
 
 FIGURE = PaperFigure(
     name="digits_confidence_repeated",
-    caption="The confidence reward on digits repeated with other seeds: without real images class "
-    "shares go further from the start than chance alone would take them, with real images they "
-    "stay well below the bound",
+    caption="The confidence reward on digits repeated with other seeds: class shares go from the "
+    "start by about what chance takes them, in some runs by more; real images keep them well "
+    "below the bound",
     file=Path(__file__),
     parameters=image_runs.made(("confidence",)),
     compute=compute,

@@ -27,7 +27,8 @@ MOST_IN_ROW = 10
 
 def compute(folders: Mapping[str, Path]) -> Results:
     """For each reward ``<reward>_images`` (K, height, width, channels) as bytes, ``_rewards`` in
-    log-odds and ``_probabilities`` (K,), and ``_kept``, the number of the kept.
+    log-odds and ``_probabilities`` (K,), and ``_kept``, the number of the kept; ``index``, that of
+    the class which the class reward goes by.
 
     Raises
     ------
@@ -37,7 +38,8 @@ def compute(folders: Mapping[str, Path]) -> Results:
     results: Results = {}
     for reward in image_runs.REWARDS:
         path = image_runs.chosen(folders, reward, "pure")[0]
-        K, samples = image_runs.config_of(path)["K"], load_samples(path, 0)
+        config, samples = image_runs.config_of(path), load_samples(path, 0)
+        K, results["index"] = config["K"], np.array(config["index"])
         groups = len(samples["images"]) // K
         if not groups:
             raise ValueError(
@@ -70,7 +72,7 @@ def draw(results: Results) -> Figure:
         for number, axes in enumerate(panels.flat):
             show(axes, results[f"{reward}_images"][number])
             kept = number == results[f"{reward}_kept"]
-            _frame(axes, kept)
+            _frame(axes, min(2.5, 4 * side) if kept else 0.4, "vermilion" if kept else "grey")
             value = results[f"{reward}_rewards"][number]
             chance = results[f"{reward}_probabilities"][number]
             text = f"{value:.2f}\n" + (f"{100 * chance:.0f} %" if chance >= 0.005 else "< 1 %")
@@ -78,7 +80,8 @@ def draw(results: Results) -> Figure:
         for axes in panels[:, 0]:
             words = f"{labels.symbol('reward')}\n{labels.symbol('chance')}"
             axes.set_ylabel(words, rotation=0, ha="right", va="top", y=-0.04)
-        formula = r"\gamma\,q_c" if reward == "class" else r"\gamma\,\max_i q_i"
+        index = int(results["index"])
+        formula = r"\gamma\," + (rf"q_{{{index}}}" if reward == "class" else r"\max_i q_i")
         words = labels.in_unit(rf"{reward} reward {labels.symbol('reward')}$={formula}$", "reward")
         title = rf"$\bf{{({letter})}}$ {words}"
         # Not that of a panel, which would be made as wide.
@@ -95,7 +98,7 @@ def show(axes: Axes, image: NDArray[np.uint8]) -> None:
     axes.set_yticks([])
 
 
-def _frame(axes: Axes, kept: bool) -> None:
+def _frame(axes: Axes, width: float, colour: str) -> None:
     for spine in axes.spines.values():
-        spine.set_linewidth(2.5 if kept else 0.4)
-        spine.set_color(style.COLOURS["vermilion" if kept else "grey"])
+        spine.set_linewidth(width)
+        spine.set_color(style.COLOURS[colour])

@@ -9,12 +9,14 @@ images (:mod:`gpu_experiments.metrics`): the same law measures no better.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from paper_figures import image_runs, labels, style
 from paper_figures.results import Results
@@ -89,13 +91,19 @@ def draw(results: Results) -> Figure:
     settings = [str(setting) for setting in results["settings"]]
     rewards = {setting.partition("-")[0] for setting in settings}
     # A line of where recorded runs were made takes room from the panels.
-    figure = style.new_figure(style.PAGE, 2.45 if str(results["provenance"]) else 2.2)
+    figure = style.new_figure(style.PAGE, 2.5 if str(results["provenance"]) else 2.3)
     panels = figure.subplots(1, len(MEASURES))
+    panels[2].sharey(panels[1])
+    shares = [results[f"{setting}_{measure}"] for setting in settings for measure in MEASURES[1:]]
+    least = min(np.nanmin(values) for values in shares)
+    panels[1].set_ylim(math.floor(5 * least) / 5, 1.03)
     for letter, measure, axes in zip("abc", MEASURES, panels, strict=True):
         for setting in settings:
             values = results[f"{setting}_{measure}"]
             reward, _, loop = setting.partition("-")
-            _draw_runs(axes, values, LOOKS[setting], loop if len(rewards) == 1 else reward)
+            _draw_runs(
+                axes, values, LOOKS[setting], loop if len(rewards) == 1 else f"{reward} reward"
+            )
         axes.axhline(
             float(results[f"{measure}_level"]),
             color=style.COLOURS["black"],
@@ -108,18 +116,18 @@ def draw(results: Results) -> Figure:
         )
         if measure == "frechet":
             axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.yaxis.set_major_formatter(style.PLAIN)
-            axes.yaxis.set_minor_formatter("")
-        else:
-            axes.set_ylim(0, 1.03)
-        axes.set_ylabel(labels.axis(measure))
-        style.label_panel(axes, letter, f"in {results['features']}" if measure == "frechet" else "")
+            axes.yaxis.set_minor_locator(NullLocator())
+        style.label_panel(axes, letter, labels.axis(measure))
     (reward, *others) = sorted(rewards)
-    title = "with real images" if others else f"{reward} reward"
-    handles, words = panels[0].get_legend_handles_labels()
-    empty = panels[0].plot([], [], linestyle="")
+    title = "loop with real images" if others else f"{reward} reward"
     figure.legend(
-        [*empty, *handles], [f"{title}:", *words], loc="outside upper center", ncols=len(words) + 1
+        *panels[0].get_legend_handles_labels(),
+        loc="outside upper center",
+        ncols=len(settings) + 1,
+        title=f"{title}, in {results['features']}",
+        title_fontsize=7,
     )
     image_runs.draw_provenance(figure, results)
     return figure

@@ -110,7 +110,7 @@ def draw(results: Results) -> Figure:
     for axes, ratio in zip(panels[0], image_runs.RATIOS, strict=True):
         _draw_shares(axes, results, ratio)
         axes.set_xticks(range(len(names)), labels=names, rotation=0 if short else 90)
-        axes.set_xlabel("class")
+        axes.set_xlabel("class" if short else "")
         last = labels.value("round", results[f"{ratio}_shares"].shape[1] - 1)
         loop = labels.loop(float(results[f"{ratio}_lam"]))
         style.label_panel(axes, next(letters), f"{loop}, {last}")
@@ -145,7 +145,9 @@ def _draw_shares(axes: Axes, results: Results, ratio: str) -> None:
     lower, mean, upper = (results[f"{ratio}_shares_{end}"] for end in ("lower", "mean", "upper"))
     places = np.arange(len(mean))
     axes.axhline(1 / len(mean), **style.REFERENCE, label="equal shares")
-    axes.bar(places, upper - lower, 0.8, lower, **band, label=f"perfect generator, {LEVEL:.0%}")
+    axes.bar(
+        places, upper - lower, 0.8, lower, **band, label=f"perfect generator, {100 * LEVEL:g} %"
+    )
     axes.hlines(mean, places - 0.4, places + 0.4, **{**line, "linestyle": "-"})
     runs = results[f"{ratio}_shares"][:, -1]
     for number, (run, shift) in enumerate(zip(runs, _spread(len(runs)), strict=True)):

@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from paper_figures import image_runs, labels, style
@@ -137,12 +138,11 @@ def draw_class(results: Results) -> Figure:
         for axes, column in ((shares, index), (rewards, len(names))):
             _draw_prediction(axes, results, ratio, column, line, EXACT)
             _draw_runs(axes, measured[..., column], dots, image_runs.how_many(len(measured)))
-        rewards.axhline(
-            float(results["gamma"]), color=style.COLOURS["black"], linewidth=0.6, linestyle=":"
-        )
+        _draw_bound(rewards, results, ratio)
         image_runs.round_ticks(rewards, measured.shape[1] - 1)
     panels[0, 0].set_ylim(0, 1.05)
-    panels[0, 0].set_ylabel(labels.axis("share", of=f"of a class\n(marked: {names[index]})"))
+    marked = image_runs.class_name(str(names[index]))
+    panels[0, 0].set_ylabel(labels.axis("share", of=f"of a class\n(marked: {marked})"))
     panels[1, 0].set_ylabel(_mean(rf"q_{{{index}}}"))
     panels[1, 0].set_ylim(0, None)
     _titles(panels[0], results)
@@ -175,13 +175,12 @@ def draw_confidence(results: Results) -> Figure:
             _draw_prediction(shares, results, ratio, column, line)
             _draw_runs(shares, measured[..., column], dots, shift=0.1 * (number - 1))
             # In the legend alone, the two together.
-            shares.plot([], **{**dots, **line}, label=str(names[column]))
+            shares.plot([], **{**dots, **line}, label=image_runs.class_name(str(names[column])))
         line, dots = _looks(0)
         line["color"] = dots["color"] = style.COLOURS["black"]
         _draw_prediction(rewards, results, ratio, len(names), line, EXACT)
         _draw_runs(rewards, measured[..., len(names)], dots, image_runs.how_many(len(measured)))
-        bound = float(results["gamma"])
-        rewards.axhline(bound, color=style.COLOURS["black"], linewidth=0.6, linestyle=":")
+        _draw_bound(rewards, results, ratio)
         image_runs.round_ticks(rewards, measured.shape[1] - 1)
         shares.sharex(rewards)
         shares.tick_params(labelbottom=False)
@@ -192,7 +191,13 @@ def draw_confidence(results: Results) -> Figure:
     panels[2, 0].set_ylabel(labels.axis("share", of="with\nlower reward"))
     _titles(panels[0], results)
     panels[2, 1].legend(
-        loc="lower right", handlelength=1.6, labelspacing=0.2, borderaxespad=0.2, borderpad=0.1
+        loc="lower right",
+        labelspacing=0.2,
+        borderpad=0.1,
+        handlelength=1.6,
+        borderaxespad=0.2,
+        frameon=True,
+        edgecolor="none",
     )
     _finish(figure, panels[1::-1, 0], results)
     return figure
@@ -215,13 +220,30 @@ def _draw_laws(axes: Axes, results: Results, ratio: str) -> None:
     axes.set_ylim(1e-3, 1.3)
     seen = np.maximum(first, last.max(axis=0)) > 1e-3
     axes.set_xlim(float(below[seen].min()), float(below[-1]))
+    axes.xaxis.set_major_locator(MaxNLocator(3, integer=True))
     axes.set_xlabel(labels.axis("reward"))
 
 
 def _mean(probability: str) -> str:
     """Axis of the mean of γ times a probability that the classifier gives."""
     formula = rf"${labels.symbol('reward')[1:-1]}=\gamma\,{probability}$"
-    return labels.axis("mean_reward", of=f"of\n{formula}", symbol=False)
+    return labels.axis("mean_reward", of=f"for\n{formula}", symbol=False)
+
+
+def _draw_bound(axes: Axes, results: Results, ratio: str) -> None:
+    """The largest reward; what it is stands where the mixed loop leaves room below it."""
+    gamma = float(results["gamma"])
+    axes.axhline(gamma, color=style.COLOURS["black"], linewidth=0.6, linestyle=":")
+    if ratio == "mixed":
+        told = f"largest, {labels.value('scale', gamma)}"
+        axes.annotate(
+            told,
+            (0.03, gamma),
+            (0, -2),
+            axes.get_yaxis_transform(),
+            textcoords="offset points",
+            va="top",
+        )
 
 
 def _finish(figure: Figure, labelled: Sequence[Axes], results: Results) -> None:

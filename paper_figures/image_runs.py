@@ -260,7 +260,8 @@ def provenance(folders: Mapping[str, Path]) -> Results:
                     f"Python {environment['python']}",
                     *([f"CUDA {environment['cuda']}"] if environment.get("cuda") else []),
                     *(
-                        f"{name} {environment['packages'][name]}"
+                        # Kept in one line.
+                        f"{name}\N{NO-BREAK SPACE}{environment['packages'][name]}"
                         for name in ("torch", "torchcfm", "curated-loops")
                         if name in environment["packages"]
                     ),
@@ -281,6 +282,11 @@ def draw_provenance(figure: Figure, results: Results) -> None:
     if text := str(results["provenance"]):
         letters = round(LINE * figure.get_figwidth() / style.COLUMN)
         figure.supxlabel(textwrap.fill(text, letters), fontsize=7)
+
+
+def class_name(name: str) -> str:
+    """What a class is called in a label; digits are no names."""
+    return f"class {name}" if name.isdigit() else name
 
 
 def how_many(runs: int) -> str:

@@ -90,9 +90,9 @@ def draw(results: Results) -> Figure:
                 axes.set_xlabel("")
     for axes, letter, seed in zip(panels[0], ascii_lowercase, seeds, strict=False):
         style.label_panel(axes, letter, f"seed {seed}")
-    of = f"of class {results['rewarded']},\nclass reward"
+    of = f"of {image_runs.class_name(str(results['rewarded']))},\nclass reward"
     panels[0, 0].set_ylabel(labels.axis("share", of=of))
-    of = f"of class {results['risen']},\nconfidence reward"
+    of = f"of {image_runs.class_name(str(results['risen']))},\nconfidence reward"
     panels[1, 0].set_ylabel(labels.axis("share", of=of))
     panels[2, 0].set_ylabel(labels.axis("mean_reward", of="of\nconfidence", symbol=False))
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
