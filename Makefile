@@ -1,7 +1,7 @@
 # The two commands: `make figures` and `make test`. Each makes its own environment when needed.
 .POSIX:
 .SUFFIXES:
-.PHONY: help figures test proofs bench accuracy refutations lint format setup clean distclean
+.PHONY: help figures test proofs docs bench accuracy refutations lint format setup clean distclean
 
 VENV = .venv
 BIN = $(VENV)/bin
@@ -24,6 +24,10 @@ test: lint ## format, lint, types, and the whole suite with doctests and noteboo
 
 proofs: $(STAMP) ## check the Rocq proofs (needs Rocq and its libraries; says which) into build/proofs
 	@$(BIN)/python -m theory.evidence.rocq_build
+
+docs: $(STAMP) ## the documentation site into build/site, warnings as errors
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -W error -m mkdocs build --quiet --strict
+	@echo "The site is build/site/index.html."
 
 bench: $(STAMP) ## the benchmarks, timed
 	@$(BIN)/python -m pytest tests/benchmarks --benchmark-enable
@@ -70,7 +74,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 clean: ## remove results and caches, keep the environment
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks *.egg-info
-	find theory sim gpu_experiments paper_figures tests -name __pycache__ -prune -exec rm -rf {} +
+	find theory sim gpu_experiments paper_figures docs_build tests -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean ## remove the environment as well
 	rm -rf $(VENV)
