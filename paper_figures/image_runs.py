@@ -272,7 +272,7 @@ def provenance(folders: Mapping[str, Path]) -> Results:
     )
     seconds = sum(line["all"] for path in paths for line in read_lines(path / SECONDS))
     numbers = ", ".join(map(str, sorted(set(seeds(paths).tolist()))))
-    runs = f"{len(paths)} runs, seed{'s' if ',' in numbers else ''} {numbers}"
+    runs = f"{how_many(len(paths))}, seed{'s' if ',' in numbers else ''} {numbers}"
     text = "; ".join([*hardware, *versions, f"{runs}; wall time {_minutes(seconds)}"])
     return {"provenance": np.array(text)}
 

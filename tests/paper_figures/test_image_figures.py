@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import re
 from pathlib import Path
@@ -16,6 +17,7 @@ from gpu_experiments.presets import PRESETS
 from paper_figures import (
     image_choice,
     image_quality,
+    image_repeats,
     image_rewards,
     image_runs,
     image_samples,
@@ -29,7 +31,9 @@ from paper_figures.registry import FIGURES
 from paper_figures.results import source_files
 from sim.experiment import Experiment
 from sim.presets import EXPERIMENTS
-from sim.runs import ENVIRONMENT, METRICS
+from sim.recording import load_samples
+from sim.runs import ENVIRONMENT, METRICS, read_lines
+from tests.paper_figures.conftest import TINY
 from tests.paper_figures.synthetic_images import write_run
 
 CIFAR10 = [name for name in FIGURES if name.startswith("cifar10_")]
@@ -62,13 +66,48 @@ def options(tmp_path):
 
 @pytest.mark.parametrize("reward", image_runs.REWARDS)
 def test_the_runs_on_digits_are_those_of_the_preset(reward):
-    wanted = image_runs.experiments(image_runs.made(reward))
+    wanted = image_runs.experiments(image_runs.made((reward,)))
     preset = PRESETS["digits-quick"].runs
     assert set(wanted) == {name for name in preset if name.startswith(f"{reward}-")}
     assert len(wanted) == 6
     for name, run in wanted.items():
         assert run == preset[name]
         assert run.places.device == "cpu"
+
+
+def test_the_first_rounds_of_a_longer_run_are_a_shorter_one(tmp_path):
+    """Figures of several runs cut the longer ones: it changes nothing that they begin with."""
+    tiny = TINY["class-mixed-0"]
+    wanted = {
+        str(iterations): dataclasses.replace(tiny, iterations=iterations) for iterations in (1, 2)
+    }
+    assert [done.error for done in trained.run(wanted, tmp_path, 1)] == ["", ""]
+    short, long = (read_lines(tmp_path / name / METRICS) for name in ("1", "2"))
+    assert len(short) == 2 < len(long)
+    # Who is kept in its last round a run does not ask: that is all that the longer one adds.
+    more = {"kept_reward", "kept_shares"}
+    assert short[0] == long[0]
+    assert short[1] == {key: value for key, value in long[1].items() if key not in more}
+    for t in range(2):
+        begun, same = (load_samples(tmp_path / name, t) for name in ("1", "2"))
+        for key, array in begun.items():
+            np.testing.assert_array_equal(array, same[key])
+
+
+def test_runs_are_compared_in_the_rounds_that_all_have(perfect, tmp_path):
+    long = write_run(tmp_path, "class", "mixed", 0, 6, kept=400, K=4)
+    runs = {**perfect, "class-mixed-0": long}
+    found, expected = (image_rewards.compute(each, "class") for each in (runs, perfect))
+    # Metrics of a made-up run do not depend on its length either.
+    for key, array in expected.items():
+        np.testing.assert_array_equal(found[key], array)
+    whole = image_quality.compute(runs, ("class-mixed",), whole=True)["class-mixed_frechet"]
+    np.testing.assert_array_equal(whole[0], [10, 11, 12, 13, 14, 15, 16])
+    assert np.isnan(whole[1:, 5:]).all()
+    assert (whole[1:, :5] == whole[0, :5]).all()
+    seeds = image_seeds.compute(runs)
+    assert seeds["class_mixed_measured"].shape == seeds["class_mixed_mean"].shape == (3, 5, 2)
+    assert image_samples.compute(runs)["class_mixed_rounds"] == 4
 
 
 def test_folders_of_runs_on_images_go_by_their_code():
@@ -210,21 +249,87 @@ def test_without_common_seeds_there_is_nothing_to_compare(perfect):
 
 
 def test_quality_is_compared_in_one_kind_of_features(perfect, tmp_path):
-    results = image_quality.compute(perfect)
+    settings = image_runs.settings()
+    results = image_quality.compute(perfect, settings)
     assert str(results["features"]) == "made-up features (7)"
     assert results["frechet_level"] == 5.0
     assert results["recall_level"] == pytest.approx(0.85)
-    np.testing.assert_allclose(results["class_pure_frechet"], 3 * [[10, 11, 12, 13, 14]])
+    np.testing.assert_allclose(results["class-pure_frechet"], 3 * [[10, 11, 12, 13, 14]])
     other = write_run(tmp_path, "class", "pure", 0, 4, kept=400, K=4)
     text = (other / METRICS).read_text()
     (other / METRICS).write_text(text.replace("made-up features (7)", "features of others"))
     with pytest.raises(ValueError, match=r"features of others and made-up features \(7\)"):
-        image_quality.compute({**perfect, "class-pure-0": other})
+        image_quality.compute({**perfect, "class-pure-0": other}, settings)
 
 
-def test_quality_names_its_features(drawn):
-    (legend,) = drawn("digits_quality").legends
-    assert legend.get_title().get_text() == "in digits network features (48)"
+@pytest.mark.parametrize(
+    ("name", "says", "entries"),
+    [
+        ("quality_class_reward", "class reward", ["pure", "mixed"]),
+        (
+            "quality_with_real_data",
+            "loop with real images",
+            ["class reward", "confidence reward"],
+        ),
+    ],
+)
+def test_quality_names_its_features_and_its_runs(drawn, name, says, entries):
+    (legend,) = drawn(f"digits_{name}").legends
+    assert legend.get_title().get_text() == f"{says}, in digits network features (48)"
+    assert [text.get_text() for text in legend.get_texts()] == [*entries, "real images"]
+
+
+# What repetition shows
+
+
+@pytest.mark.parametrize("ratio", image_runs.RATIOS)
+def test_runs_without_model_error_have_the_exact_loop_as_mean(perfect, ratio):
+    """Drawn image by image against the loop of laws, which is what their mean is up to 1/n."""
+    paths = image_runs.chosen(perfect, "confidence", ratio)
+    replicas = 300
+    drawn = image_repeats.perfect_runs(
+        image_runs.start(paths), image_runs.sizes(paths), 10, replicas, np.random.default_rng(3)
+    )
+    assert drawn.shape == (replicas, 5, 10)
+    exact = image_runs.predicted(paths).bands.mean[:, :10]
+    error = drawn.std(axis=0) / np.sqrt(replicas)
+    # Fifty means; a bias of 1/n = 1/400 of what there is comes on top.
+    assert (np.abs(drawn.mean(axis=0) - exact) < 4.5 * error + exact / 400).all()
+
+
+@pytest.mark.parametrize("ratio", image_runs.RATIOS)
+def test_the_range_holds_runs_without_model_error_and_not_others(perfect, ratio):
+    results = image_repeats.compute(perfect)
+    shares = results[f"{ratio}_shares"][:, -1]
+    lower, upper = (results[f"{ratio}_shares_{end}"] for end in ("lower", "upper"))
+    # 1.5 of 30 are expected outside, and shares of a run depend on each other.
+    assert ((shares < lower) | (shares > upper)).sum() <= 6
+    moved = results[f"{ratio}_moved"]
+    lower, upper = (results[f"{ratio}_moved_{end}"] for end in ("lower", "upper"))
+    assert ((moved < lower) | (moved > upper)).mean() < 0.35
+    # Shares that go where no reward drives them are outside.
+    turned = np.roll(shares, 5, axis=1)
+    lower, upper = (results[f"{ratio}_shares_{end}"] for end in ("lower", "upper"))
+    assert ((turned < lower) | (turned > upper)).sum() > 12
+
+
+def test_the_distance_from_the_start_is_the_most_that_a_set_of_classes_gains():
+    rng = np.random.default_rng(0)
+    shares = rng.dirichlet(np.ones(6), size=(2, 4))
+    sets = np.array(list(itertools.product([0, 1], repeat=6)))
+    gains = (shares - shares[:, :1]) @ sets.T
+    np.testing.assert_allclose(image_repeats.moved(shares), gains.max(axis=-1), atol=1e-12)
+
+
+def test_the_bound_of_the_mixed_loop_is_the_most_that_any_set_gains(perfect):
+    """The envelope iterated to its limit, on sets of every mass."""
+    results = image_repeats.compute(perfect)
+    masses = np.linspace(1e-6, 1, 100_001)
+    reached = masses
+    for _ in range(400):
+        reached = (masses + 1 - (1 - reached) ** 4) / 2
+    assert float(results["bound"]) == pytest.approx((reached - masses).max(), abs=1e-5)
+    assert results["mixed_moved"].max() < results["bound"]
 
 
 @pytest.mark.parametrize(("name", "K"), [("digits_choice", 4), ("cifar10_choice", 20)])
@@ -293,7 +398,7 @@ def test_grids_begin_with_the_same_images(perfect, tmp_path):
 
 
 def test_figures_of_cifar10_wait_for_a_record(recorded_in, tmp_path, capsys):
-    assert len(CIFAR10) == 6
+    assert len(CIFAR10) == 8
     recorded_in(tmp_path / "nothing")
     assert main([*CIFAR10, *options(tmp_path)]) == 0
     told = capsys.readouterr().out
@@ -312,7 +417,7 @@ def test_half_a_record_is_none(recorded_in, synthetic_record, tmp_path):
         if path.name != "class-mixed-0" and path.name != "class-mixed-1":
             (tmp_path / path.name).symlink_to(path)
     there = {name for name in CIFAR10 if FIGURES[name].record(FIGURES[name].parameters)}
-    assert there == {"cifar10_confidence_reward"}
+    assert there == {"cifar10_confidence_reward", "cifar10_confidence_repeated"}
 
 
 def test_a_recorded_figure_says_where_it_was_made(recorded_in, synthetic_record, tmp_path, capsys):
@@ -328,6 +433,9 @@ def test_provenance_is_printed_in_the_figure(drawn, name):
     runs, seeds = {
         "cifar10_class_reward": (4, "seeds 0, 1"),
         "cifar10_confidence_reward": (4, "seeds 0, 1"),
+        "cifar10_quality_class_reward": (4, "seeds 0, 1"),
+        "cifar10_confidence_repeated": (4, "seeds 0, 1"),
+        "cifar10_quality_with_real_data": (4, "seeds 0, 1"),
         "cifar10_choice": (4, "seeds 0, 1"),
         "cifar10_samples": (4, "seed 0"),
     }.get(name, (8, "seeds 0, 1"))
@@ -335,7 +443,8 @@ def test_provenance_is_printed_in_the_figure(drawn, name):
     assert "Python 3.11.7, torch 9.8.7, torchcfm 1.0.7" in told
     assert f"{runs} runs, {seeds}" in told
     # 100 seconds in each of 11 rounds of pure runs and 21 of mixed ones.
-    seconds = 100 * (11 * runs if name == "cifar10_choice" else 16 * runs)
+    rounds = {"cifar10_choice": 11, "cifar10_quality_with_real_data": 21}.get(name, 16)
+    seconds = 100 * rounds * runs
     assert f"wall time {round(seconds / 60)} min" in told
 
 
@@ -365,7 +474,8 @@ def test_what_is_kept_of_a_run_gives_the_same_figure(perfect, tmp_path):
     for compute in (
         lambda runs: image_rewards.compute(runs, "class"),
         lambda runs: image_rewards.compute(runs, "confidence"),
-        image_quality.compute,
+        lambda runs: image_quality.compute(runs, image_runs.settings()),
+        image_repeats.compute,
         image_seeds.compute,
         image_choice.compute,
         image_samples.compute,
@@ -386,7 +496,8 @@ def test_only_complete_runs_of_known_hardware_are_kept(tmp_path):
     named = {**environment, "gpu": "made-up GPU", "cuda": "13.1"}
     (path / ENVIRONMENT).write_text(json.dumps(named))
     kept = image_runs.keep(path, place=tmp_path / "named")
-    told = str(image_runs.provenance({"class-pure-0": kept})["provenance"])
+    told = " ".join(str(image_runs.provenance({"class-pure-0": kept})["provenance"]).split())
+    assert "; one run, seed 0; " in told
     assert told.startswith("made-up GPU; Python 3.11.7, CUDA 13.1, torch 9.8.7")
     lines = (path / METRICS).read_text().splitlines(keepends=True)
     (path / METRICS).write_text("".join(lines[:-1]))
@@ -401,6 +512,7 @@ def test_one_run_of_each_setting_is_drawn_too(perfect):
         figures = [
             image_rewards.draw_class(image_rewards.compute(alone, "class")),
             image_seeds.draw(image_seeds.compute(alone)),
+            image_repeats.draw(image_repeats.compute(alone)),
         ]
         for figure in figures:
             figure.draw_without_rendering()
