@@ -1,7 +1,7 @@
 # The two commands: `make figures` and `make test`. Each makes its own environment when needed.
 .POSIX:
 .SUFFIXES:
-.PHONY: help figures test proofs docs bench accuracy refutations lint format setup clean distclean
+.PHONY: help figures test proofs docs bench baselines accuracy refutations lint format setup clean distclean
 
 VENV = .venv
 BIN = $(VENV)/bin
@@ -31,6 +31,11 @@ docs: $(STAMP) ## the documentation site into build/site, warnings as errors
 
 bench: $(STAMP) ## the benchmarks, timed
 	@$(BIN)/python -m pytest tests/benchmarks --benchmark-enable
+
+baselines: $(STAMP) ## after an intended change of a figure: draw the images that tests compare with
+	@$(BIN)/python -m pytest -q tests/paper_figures/test_images.py -k test_looks_as_before \
+		--mpl-generate-path=tests/paper_figures/baseline
+	@git status --short tests/paper_figures/baseline
 
 accuracy: $(STAMP) ## the quadrature's error against exact arithmetic, as a table (a minute)
 	@$(BIN)/python tests/benchmarks/accuracy_table.py

@@ -76,9 +76,9 @@ def draw(
 ) -> Figure:
     """Pure row above mixed row on one logarithmic colour scale; below, statistics of every round.
 
-    ``shown`` are the rounds with a map. The statistics are the share of the favoured group, whose key
-    in the notation is ``share``, and the mean reward. The dashed circle is the edge of the reward's plateau. The maps
-    take ``map_height`` of the ``height`` (inches).
+    ``shown`` are the rounds with a map. The statistics are the share of the favoured group, whose
+    key in the notation is ``share``, and the mean reward. The dashed circle is the edge of the
+    reward's plateau. The maps take ``map_height`` of the ``height`` (inches).
     """
     figure = style.new_figure(style.COLUMN, height)
     above, below = figure.subfigures(2, 1, height_ratios=[map_height, height - map_height])
