@@ -1,11 +1,12 @@
 r"""What few-step solvers of the flow are worth on digits, beside the paper's 250 Euler steps.
 
-One flow, pretrained as in the preset ``digits-quick``, transports the same noise by every solver of
-:mod:`gpu_experiments.solvers` at several budgets of network evaluations. Left: how far the images
-are from those of the reference, in root mean square over pixels in [-1, 1]. Right: the Fréchet
-distance between the pixels of the samples and of the real test images; that of the reference itself
-is a line, and so is what as many real training images reach. A solver is good enough where its
-distance is the reference's: what is left then is the model's error, which more steps do not mend.
+One flow, the pretrained one of the preset ``digits-quick``, transports the same noise by every
+solver of :mod:`gpu_experiments.solvers` at several budgets of network evaluations. Left: how far
+the images are from those of the reference, in root mean square over pixels in [-1, 1]. Right: the
+Fréchet distance between the pixels of the samples and of the real test images; that of the
+reference itself is a line, and so is what as many real training images reach. A solver is good
+enough where its distance is the reference's: what is left then is the model's error, which more
+steps do not mend.
 """
 
 from __future__ import annotations
@@ -19,34 +20,49 @@ import torch
 from matplotlib.figure import Figure
 
 from gpu_experiments.data import load
-from gpu_experiments.flow import REFERENCE, FlowSettings, ImageFlow, quality_by_steps
+from gpu_experiments.experiment import ImageExperiment, Places
+from gpu_experiments.flow import REFERENCE, ImageFlow, quality_by_steps
 from gpu_experiments.frechet import frechet_distance, moments
 from gpu_experiments.images import Images
+from gpu_experiments.presets import PRESETS
 from gpu_experiments.solvers import SOLVERS
-from paper_figures import style
+from paper_figures import labels, style
 from paper_figures.figure import PaperFigure
 from paper_figures.results import Results
+from sim.runs import RunFolder
 from sim.streams import Streams
+
+
+def pretraining() -> ImageExperiment:
+    """The runs on digits before their first round: their first model, which all of them share."""
+    run = PRESETS["digits-quick"].runs["class-pure-0"]
+    return replace(run, iterations=0, places=Places(device="cpu"))
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """The flow and its training, images per solver, evaluations of the network, root seed."""
+    """The run whose model is the flow, images per solver, evaluations of the network, root seed."""
 
-    settings: FlowSettings = field(default_factory=FlowSettings.digits)
+    run: ImageExperiment = field(default_factory=pretraining)
     images: int = 500
     budgets: tuple[int, ...] = (2, 4, 8, 16, 32)
     seed: int = 0
 
 
-def compute(parameters: Parameters) -> Results:
-    """``difference`` and ``distance``, shape (solvers, budgets); of the reference and of real
-    training images, ``reference`` and ``real``."""
+def experiments(parameters: Parameters) -> dict[str, ImageExperiment]:
+    """The run, by name."""
+    return {"pretraining": parameters.run}
+
+
+def compute(parameters: Parameters, runs: Mapping[str, Path]) -> Results:
+    """``solvers`` and ``budgets`` in evaluations; of these shape ``difference`` (rms, pixels) and
+    ``distance`` (squared Fréchet, pixels squared); the latter of the reference and of as many real
+    training ``images``, ``reference`` and ``real``."""
     train, test = load("digits", split="train"), load("digits", split="test")
     streams = Streams(parameters.seed)
-    settings = replace(parameters.settings, in_flight=parameters.images)
-    flow = ImageFlow(settings, train.shape)
-    flow.fit(train.images, streams("pretraining"))
+    flow = ImageFlow(replace(parameters.run.model, in_flight=parameters.images), train.shape)
+    state = RunFolder(runs["pretraining"], parameters.run.as_json()).load()
+    flow.load(state["generator"])
     target = moments(test.images.flatten(1))
 
     def distance(images: Images) -> float:
@@ -105,7 +121,7 @@ def draw(results: Results) -> Figure:
     ):
         distance.axhline(results[value], color=grey, linestyle=line, linewidth=0.9, label=label)
     difference.set_ylabel("rms difference from\nthe reference [pixel, of 2]")
-    distance.set_ylabel("squared Fréchet distance\nfrom real images [pixel²]")
+    distance.set_ylabel(f"{labels.axis('frechet', unit=False)}\nfrom real images [pixel²]")
     for axes, letter, title in (
         (difference, "a", "from the reference"),
         (distance, "b", "from the data"),
@@ -127,4 +143,5 @@ FIGURE = PaperFigure(
     parameters=Parameters(),
     compute=compute,
     draw=draw,
+    experiments=experiments,
 )

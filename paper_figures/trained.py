@@ -90,7 +90,9 @@ def missing(experiments: Mapping[str, Run], root: Path) -> dict[str, Run]:
 
 def run(experiments: Mapping[str, Run], root: Path, processes: int) -> Iterator[Ended]:
     """Make runs, by the names of their folders, each told as it ends."""
-    grid = [Point(name, _placed(each, root)) for name, each in experiments.items()]
+    # First those without rounds: the model that they end with is one that others wait for.
+    first = sorted(experiments, key=lambda name: experiments[name].iterations > 0)
+    grid = [Point(name, _placed(experiments[name], root)) for name in first]
     return sweep(grid, root, resume=True, processes=processes)
 
 

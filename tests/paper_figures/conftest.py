@@ -117,7 +117,11 @@ REDUCED = {
         "points": 19,
     },
     "solver_quality": {
-        "settings": dataclasses.replace(FlowSettings.smoke(), steps=20, batch=32, piece=32),
+        "run": dataclasses.replace(
+            TINY["class-pure-0"],
+            model=dataclasses.replace(FlowSettings.smoke(), steps=20, batch=32, piece=32),
+            iterations=0,
+        ),
         "images": 40,
         "budgets": (2, 8, 32),
     },

@@ -133,6 +133,16 @@ def test_models_that_runs_share_are_those_of_this_code(monkeypatch, tmp_path):
     assert trained._placed(run, tmp_path).places.models != placed.places.models
 
 
+def test_what_others_wait_for_is_run_first(monkeypatch, tmp_path):
+    order = []
+    monkeypatch.setattr(trained, "sweep", lambda grid, *_, **__: order.extend(grid))
+    runs = {name: TINY[name] for name in ("class-pure-0", "class-pure-1")}
+    trained.run(
+        {**runs, "first": dataclasses.replace(runs["class-pure-0"], iterations=0)}, tmp_path, 1
+    )
+    assert [point.name for point in order] == ["first", *runs]
+
+
 def test_runs_of_one_setting_differ_in_their_seeds_alone(tmp_path):
     folders = {
         "class-pure-0": write_run(tmp_path, "class", "pure", 0, 1, kept=20),
