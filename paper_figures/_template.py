@@ -1,7 +1,7 @@
 r"""Name: one line that says what is seen. Here: three atoms in the pure and in the mixed loop.
 
 To add a figure, copy this file to a new name in this folder, add that name to ``NAMES`` in
-``registry.py``, and draw it with ``python -m paper_figures NAME``. It needs two more entries: a
+``registry.py``, and draw it with ``python -m paper_figures NAME``. It needs two more things: a
 reduced computation in ``REDUCED`` of tests/paper_figures/conftest.py, which gives it the tests of
 every figure, and a test by a second route of what its caption says.
 
@@ -63,18 +63,12 @@ def draw(results: Results) -> Figure:
     """Mean reward by round, and the largest reward; sees the arrays of :func:`compute` only."""
     figure = style.new_figure(style.COLUMN, 2.2)
     axes = figure.subplots()
-    ratio = f"{labels.symbol('ratio')} = {float(results['lam']):g}"
-    # A colour always goes with a marker or a line style: a grey print must still be read.
-    for name, look, colour, words in (
-        ("pure", "o-", "vermilion", "pure"),
-        ("mixed", "s--", "blue", f"mixed, {ratio}"),
-    ):
-        values = results[f"{name}_reward"]
-        axes.plot(values, look, color=style.COLOURS[colour], markerfacecolor="white", label=words)
-    axes.axhline(
-        float(results["top"]), color=style.COLOURS["grey"], linestyle=":", label="largest reward"
-    )
-    axes.set_title(f"{labels.symbol('candidates')} = {int(results['K'])}")
+    for name, lam in (("pure", math.inf), ("mixed", float(results["lam"]))):
+        # Of one loop colour, marker and line style are alike in all figures.
+        looks = style.LOOPS[name] | style.HOLLOW
+        axes.plot(results[f"{name}_reward"], label=labels.loop(lam), **looks)
+    axes.axhline(float(results["top"]), label="largest reward", **style.REFERENCE)
+    axes.set_title(labels.value("candidates", int(results["K"])))
     axes.set_xlabel(labels.axis("round"))
     axes.set_ylabel(labels.axis("mean_reward", lines=2))
     figure.legend(loc="outside upper center", ncols=3)

@@ -214,7 +214,7 @@ def test_the_recipe_of_a_figure(copy: Path) -> None:
         f"\nREDUCED = {{\n    {reduced}\n",
     )
     told = succeed(copy, f"{third} -p no:cacheprovider")
-    assert re.search(r"\b[4-9] passed", told), told
+    assert re.search(r"\b[4-9] passed|1\d passed", told), told
 
 
 MISDRAWN: dict[str, tuple[Callable[[str], str], str]] = {
