@@ -15,8 +15,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 	@echo "  PYTHON=/path/to/python picks the interpreter of a new environment; WORKERS=n the test processes."
 
-figures: $(STAMP) ## check the claims, then draw every figure into build/figures
-	@$(BIN)/python -m theory verify
+figures: $(STAMP) ## check the claims, draw every figure, and show all in build/figures/index.html
 	@$(BIN)/python -m paper_figures --out build/figures
 
 test: lint ## format, lint, types, and the whole suite with doctests and notebooks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ from paper_figures.results import (
     source_files,
     write_atomically,
 )
+from theory.claims import claims
 
 
 @dataclasses.dataclass(frozen=True)
@@ -206,16 +208,21 @@ def test_another_folder_gets_its_own_pictures(make, toy, tmp_path):
 
 @pytest.fixture
 def gallery(toy, monkeypatch, tmp_path):
-    """The command with the toy figure alone, in a folder of its own."""
+    """The command with the toy figure alone and no claims, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("paper_figures.__main__.FIGURES", {"toy": toy[0]})
+    monkeypatch.setattr("paper_figures.__main__.MISSING", {})
+    monkeypatch.setattr("paper_figures.__main__.claims", {})
     return tmp_path
 
 
 def test_the_command_makes_all_figures_and_says_where(gallery, capsys):
     assert main([]) == 0
-    assert capsys.readouterr().out.strip() == f"Figures are in {gallery / 'build' / 'figures'}"
-    assert sorted(path.name for path in (gallery / "build/figures").iterdir()) == [
+    page = gallery / "build" / "figures" / "index.html"
+    assert capsys.readouterr().out.strip() == f"1 figure drawn: {page}"
+    assert sorted(path.name for path in page.parent.iterdir()) == [
+        "data",
+        "index.html",
         "toy.pdf",
         "toy.png",
         "toy.svg",
@@ -225,9 +232,116 @@ def test_the_command_makes_all_figures_and_says_where(gallery, capsys):
 def test_the_command_takes_names_and_a_folder(gallery, capsys):
     assert main(["toy", "--out", "here", "--quiet"]) == 0
     output = capsys.readouterr()
-    assert output.out.strip() == f"Figures are in {gallery / 'here'}"
+    assert output.out.strip() == f"1 figure drawn: {gallery / 'here' / 'index.html'}"
     assert output.err == ""
     assert (gallery / "here" / "toy.png").is_file()
+
+
+def test_the_command_says_what_it_will_do_and_what_it_did(gallery, toy, capsys):
+    main([])
+    first = capsys.readouterr().err.splitlines()
+    told = r"1 figure to compute, 1 figure to draw: about [\w ]+?( on \d+ processes)?\."
+    assert re.fullmatch(told, first[0])
+    assert re.fullmatch(r"toy: computed and drawn \(\d+\.\d s\)", first[1])
+    main([])
+    assert capsys.readouterr().err.splitlines() == ["Nothing to compute: all is saved."]
+    assert toy[1] == {"compute": 1, "draw": 1}
+
+
+@pytest.mark.parametrize("formats", ["jpg", "pdf,jpg", "", "pdf;png"])
+def test_a_format_that_there_is_not_is_refused_before_any_work(gallery, formats, capsys):
+    assert main(["--format", formats]) == 2
+    told = capsys.readouterr().err.strip()
+    assert told.endswith("name some of pdf, svg, png.")
+    assert len(told.splitlines()) == 1
+    assert not (gallery / "build").exists()
+
+
+def linked(gallery):
+    page = (gallery / "build/figures/index.html").read_text(encoding="utf-8")
+    return sorted(set(re.findall(r'href="toy\.(\w+)" download', page)))
+
+
+def test_formats_are_added_to_those_that_are_there(gallery, toy):
+    assert main(["--format", "png"]) == 0
+    assert linked(gallery) == ["png"]
+    picture = gallery / "build/figures/toy.png"
+    before = picture.stat().st_mtime_ns
+    assert main(["--format", "svg,png"]) == 0
+    assert linked(gallery) == ["png", "svg"]
+    assert picture.stat().st_mtime_ns == before
+    assert toy[1]["compute"] == 1
+
+
+def test_files_of_an_earlier_version_stay_and_are_not_handed_out(gallery, toy, project):
+    assert main([]) == 0
+    project.write_text(project.read_text() + "# changed\n")
+    assert main(["--format", "svg"]) == 0
+    assert linked(gallery) == ["svg"]
+    assert (gallery / "build/figures/toy.pdf").is_file()
+    assert (gallery / "build/figures/toy.png").is_file()
+
+
+def test_a_figure_that_fails_keeps_its_last_picture_and_says_so(gallery, toy, monkeypatch):
+    main([])
+    picture = (gallery / "build/figures/toy.png").read_bytes()
+
+    def fail(results):
+        raise RuntimeError("no <room> left")
+
+    changed = dataclasses.replace(toy[0], parameters=Parameters(height=3.0), draw=fail)
+    monkeypatch.setattr("paper_figures.__main__.FIGURES", {"toy": changed})
+    assert main([]) == 1
+    assert (gallery / "build/figures/toy.png").read_bytes() == picture
+    page = (gallery / "build/figures/index.html").read_text(encoding="utf-8")
+    assert "could not be made: RuntimeError: no &lt;room&gt; left" in page.replace("Could", "could")
+    assert 'src="toy.png"' in page
+    assert linked(gallery) == []
+
+
+def test_the_page_is_written_when_the_work_is_broken_off(gallery, toy, monkeypatch):
+    def interrupted(results):
+        raise KeyboardInterrupt
+
+    broken = dataclasses.replace(toy[0], draw=interrupted)
+    monkeypatch.setattr("paper_figures.__main__.FIGURES", {"toy": broken})
+    with pytest.raises(KeyboardInterrupt):
+        main([])
+    page = (gallery / "build/figures/index.html").read_text(encoding="utf-8")
+    assert "Not drawn yet" in page
+    assert page.rstrip().endswith("</html>")
+
+
+HOLDS = claims["no-curation"]
+# Without false twins nothing shows that its check could fail.
+FALLS = dataclasses.replace(HOLDS, id="twinless", title="without twins", false_twins=())
+
+
+def test_a_claim_that_does_not_stand_makes_the_command_fail(gallery, monkeypatch, capsys):
+    monkeypatch.setattr("paper_figures.__main__.claims", {"twinless": FALLS, HOLDS.id: HOLDS})
+    assert main(["--processes", "1"]) == 1
+    output = capsys.readouterr()
+    assert "twinless: has 0 false twins" in output.err
+    assert "2 claims checked: 1 theorem stands, 1 did not stand." in output.out
+    assert (gallery / "build/figures/toy.pdf").is_file()
+    # A saved verdict counts as much, and is said to be one.
+    assert main(["--processes", "1"]) == 1
+    output = capsys.readouterr()
+    assert "Nothing to compute" in output.err
+    assert "twinless: has 0 false twins" in output.err
+    assert re.search(
+        r"1 did not stand \(checked before, [-\d]+ [:\d]+ .+, by the same code\)", output.out
+    )
+    page = (gallery / "build/figures/index.html").read_text(encoding="utf-8")
+    assert "without twins</strong> does not stand" in page
+
+
+def test_a_named_figure_asks_for_its_own_claims_alone(gallery, toy, monkeypatch, capsys):
+    showing = dataclasses.replace(toy[0], claims=(HOLDS.id,))
+    monkeypatch.setattr("paper_figures.__main__.FIGURES", {"toy": showing})
+    monkeypatch.setattr("paper_figures.__main__.claims", {"twinless": FALLS, HOLDS.id: HOLDS})
+    assert main(["toy", "--processes", "1"]) == 0
+    assert "1 claim checked: 1 theorem stands." in capsys.readouterr().out
 
 
 def test_an_unknown_name_is_answered_with_the_nearest(capsys):
