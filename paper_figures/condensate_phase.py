@@ -203,9 +203,9 @@ def draw(results: Results) -> Figure:
             points,
             marker,
             color=style.COLOURS[colour],
-            markerfacecolor="none",  # the marks at zero lie on one another
             markersize=4.5,
             label=labels.value("sharpness", gamma),
+            **style.OPEN,
         )
     cuts.set(xscale="log", xlim=(lam[0], lam[-1]), ylim=(-0.03, 1.0))
     for axes in (phase, cuts):

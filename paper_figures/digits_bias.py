@@ -132,7 +132,7 @@ def _draw_shares(axes: Axes, shares: np.ndarray) -> None:
     """One line for each class, on the scale that both panels have."""
     axes.axhline(1 / shares.shape[1], **style.REFERENCE)
     for digit in range(shares.shape[1]):
-        axes.plot(shares[:, digit], linewidth=0.9, **_look(digit))
+        axes.plot(shares[:, digit], linewidth=style.THIN, **_look(digit))
     axes.set(yscale="log", ylim=SHARES_SHOWN)
     axes.yaxis.set_major_formatter(style.PLAIN)
 

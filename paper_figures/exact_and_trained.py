@@ -175,7 +175,7 @@ def draw(results: Results) -> Figure:
         marginals.plot(of["x"], of["marginal"], color=exact, linewidth=0.6, zorder=2)
         marginals.set(xlim=maps.get_xlim(), ylim=(0, None), xlabel=labels.axis("x_1", name=False))
         gap = of["calibration"] - u
-        masses.plot(u, gap.T, color=colour, linewidth=0.7)
+        masses.plot(u, gap.T, color=colour, linewidth=style.THIN)
         half = Z * np.sqrt(u * (1 - u) / len(of["samples"]))
         masses.fill_between(u, -half, half, color=style.COLOURS["grey"], **style.BAND)
         masses.axhline(0, **style.ZERO)

@@ -203,7 +203,9 @@ def _draw_coverage(axes: Axes, results: Results, name: str, column: int) -> None
     """Share of the runs in their bands, with 95 % binomial intervals."""
     counts = coverage(results, name)[..., column]
     level = float(results["level"])
-    axes.axhline(level, color=style.COLOURS["black"], linewidth=0.8, label=f"{level:.0%} nominal")
+    axes.axhline(
+        level, color=style.COLOURS["black"], linewidth=style.THIN, label=f"{level:.0%} nominal"
+    )
     axes.axhline(
         chance_inside(level, NARROWED),
         label=f"bands {1 - NARROWED:.0%} too narrow",
@@ -222,19 +224,18 @@ def _draw_coverage(axes: Axes, results: Results, name: str, column: int) -> None
             fmt=marker,
             color=style.COLOURS[colour],
             markersize=2.5,
-            elinewidth=0.7,
-            **style.HOLLOW,
+            **style.ERRORS,
         )
 
 
 def _draw_modes(axes: Axes, results: Results) -> None:
     """Predicted and mean number of modes in the training set; mixed, at the smallest n alone."""
     shade, line = _line("mixed")
-    axes.plot(results["mixed_modes"][0], line, color=shade, linewidth=0.9)
+    axes.plot(results["mixed_modes"][0], line, color=shade, linewidth=style.THIN)
     _draw_means(axes, results["mixed_modes_runs"][0], shade, "v", None)
     for row, (kept, (colour, marker)) in enumerate(zip(results["kept"], SIZES, strict=False)):
         shade = style.COLOURS[colour]
-        axes.plot(results["pure_modes"][row], "-", color=shade, linewidth=0.9)
+        axes.plot(results["pure_modes"][row], "-", color=shade, linewidth=style.THIN)
         label = labels.value("kept", kept)
         _draw_means(axes, results["pure_modes_runs"][row], shade, marker, label)
 
@@ -264,9 +265,8 @@ def _draw_means(axes: Axes, runs: np.ndarray, colour: str, marker: str, label: s
         fmt=marker,
         color=colour,
         markersize=2.5,
-        elinewidth=0.7,
         label=label,
-        **style.HOLLOW,
+        **style.ERRORS,
     )
 
 

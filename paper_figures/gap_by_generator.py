@@ -125,9 +125,8 @@ def draw(results: Results) -> Figure:
                     linestyle=line,
                     marker=marker,
                     markersize=2.5,
-                    markerfacecolor="none",
-                    markeredgewidth=0.6,
-                    linewidth=0.7,
+                    linewidth=style.THIN,
+                    **style.OPEN,
                     color=style.COLOURS[colour],
                     label=name,
                 )

@@ -294,8 +294,7 @@ def _draw_best(axes: Axes, results: Results) -> None:
             standard_error(runs.T),
             fmt=marker + dashes,
             color=style.COLOURS[colour],
-            elinewidth=0.8,
-            **style.HOLLOW,
+            **style.ERRORS,
             label=form,
         )
     axes.set(xscale="log", yscale="log")

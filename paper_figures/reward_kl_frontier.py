@@ -150,7 +150,7 @@ def _draw_exact(plane: Axes, shortfall: Axes, results: Results) -> None:
         results["frontier_kl"],
         results["frontier_reward"],
         color=style.COLOURS["black"],
-        linewidth=0.8,
+        linewidth=style.THIN,
         label="frontier",
     )
     for (colour, marker, line), method in zip(LOOKS, _in_order(results["method"]), strict=True):
@@ -160,7 +160,7 @@ def _draw_exact(plane: Axes, shortfall: Axes, results: Results) -> None:
             "color": style.COLOURS[colour],
             "marker": marker,
             "linestyle": line,
-            "linewidth": 0.7,
+            "linewidth": style.THIN,
             "markersize": 3,
             **style.HOLLOW,
         }
@@ -194,14 +194,13 @@ def _draw_trained(plane: Axes, left: Axes, results: Results) -> None:
             results["frontier_kl"],
             results["frontier_reward"],
             color=style.COLOURS["black"],
-            linewidth=0.8,
+            linewidth=style.THIN,
         )
     for place, (_, colour, marker) in enumerate(MODELS):
         looks = {
             "color": style.COLOURS[colour],
             "fmt": marker,
-            "elinewidth": 0.8,
-            **style.HOLLOW,
+            **style.ERRORS,
         }
         bars = 2 * reward_error[place], 2 * kl_error[place]
         for axes, size in ((plane, 4), (closer, 2.2)):

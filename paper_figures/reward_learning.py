@@ -257,7 +257,9 @@ def _draw_rates(axes: Axes, results: Results) -> None:
     line = np.array([n[0] / 1.3, n[-1] * 1.3])
     for row, colour, marker, dashes in ((0, "black", "o", "-"), (-1, "green", "^", "--")):
         K, shade = results["K"][row], style.COLOURS[colour]
-        axes.plot(line, _constant(results, K) / np.sqrt(line), dashes, color=shade, linewidth=0.8)
+        axes.plot(
+            line, _constant(results, K) / np.sqrt(line), dashes, color=shade, linewidth=style.THIN
+        )
         _points(
             axes,
             n,
@@ -297,7 +299,7 @@ def _draw_others(axes: Axes, results: Results) -> None:
         line,
         _constant(results, results["K"][0]) / np.sqrt(line),
         color=style.COLOURS["black"],
-        linewidth=0.8,
+        linewidth=style.THIN,
         label="true form",
     )
     axes.axhline(float(results["floor"]), **_look("quadratic"))
@@ -323,7 +325,7 @@ def _draw_profiles(axes: Axes, results: Results) -> None:
         look = _look(key)
         axes.plot(angle, mean, label=label, **look)
         axes.fill_between(angle, mean - spread, mean + spread, color=look["color"], **style.BAND)
-    axes.legend(loc="lower center", **style.CLOSE)
+    axes.legend(loc="lower center", **style.CLOSE | {"handlelength": 1.4, "handletextpad": 0.3})
     low, high = axes.get_ylim()
     axes.set_ylim(low - 0.45 * (high - low), high)  # room for the legend
     axes.set_xlim(angle[0], angle[-1])
@@ -358,7 +360,7 @@ def _draw_constants(axes: Axes, results: Results) -> None:
     ):
         pairs = curve[line == K[0]][0]
         shade = style.COLOURS[colour]
-        axes.plot(line, curve / pairs, dashes, color=shade, linewidth=0.8)
+        axes.plot(line, curve / pairs, dashes, color=shade, linewidth=style.THIN)
         label = labels.value("scale", gamma)
         _points(axes, K + side, found / pairs, se / pairs, shade, marker, label)
     axes.legend(loc="upper left", **style.CLOSE)
@@ -375,13 +377,13 @@ def _constant(results: Results, K: int) -> float:
 
 def _look(key: str) -> dict[str, Any]:
     colour, _, dashes = LOOKS[key]
-    return {"color": style.COLOURS[colour], "linestyle": dashes, "linewidth": 0.9}
+    return {"color": style.COLOURS[colour], "linestyle": dashes, "linewidth": style.THIN}
 
 
 def _points(
     axes: Axes, x: NDArray, y: NDArray, se: NDArray, colour: str, marker: str, label: str
 ) -> None:
-    axes.errorbar(x, y, se, fmt=marker, color=colour, label=label, elinewidth=0.8, **style.HOLLOW)
+    axes.errorbar(x, y, se, fmt=marker, color=colour, label=label, **style.ERRORS)
 
 
 FIGURE = PaperFigure(

@@ -109,9 +109,9 @@ def draw(results: Results) -> Figure:
                 values,
                 marker,
                 color=style.COLOURS[colour],
-                markerfacecolor="none",
                 markersize=size,
                 label=f"measured, reward range {reach:g}",
+                **style.OPEN,
             )
         axes.set_yscale("log")
         axes.set_ylim(2e-6, 20)

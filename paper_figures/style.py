@@ -29,12 +29,15 @@ __all__ = [
     "CLOSE",
     "COLOURS",
     "COLUMN",
+    "ERRORS",
     "FORMATS",
     "HOLLOW",
     "LOOPS",
+    "OPEN",
     "PAGE",
     "PLAIN",
     "REFERENCE",
+    "THIN",
     "ZERO",
     "cells",
     "draw_plateau",
@@ -81,6 +84,15 @@ LOOPS: dict[str, dict[str, Any]] = {
 
 HOLLOW: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 0.8}
 """Measured points, on or beside a line of their colour."""
+
+OPEN: dict[str, Any] = {"markerfacecolor": "none", "markeredgewidth": 0.7}
+"""Measured points that lie on one another, or on a line they should meet: what is below shows."""
+
+ERRORS: dict[str, Any] = HOLLOW | {"elinewidth": 0.8}
+"""Measured points with error bars."""
+
+THIN = 0.8
+"""Width of a line that many others or their points lie beside, points."""
 
 BAND: dict[str, Any] = {"alpha": 0.28, "linewidth": 0}
 """Band about a curve of its colour: pale enough for two that cross."""

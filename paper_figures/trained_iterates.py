@@ -151,7 +151,7 @@ def _draw_statistics(below: Figure, results: Results, share: str, rewards: Seque
         rounds = np.arange(len(mean))
         lam = float(results[f"{ratio}_lam"])
         label = labels.loop(lam) if math.isinf(lam) else labels.value("ratio", lam)
-        dots = {"markersize": 2.5, "markerfacecolor": "none", "markeredgewidth": 0.6, **colour}
+        dots = style.OPEN | colour | {"markersize": 2.5}
         for column, (value, gap) in zip((1, 0), panels.T, strict=True):
             value.plot(mean[:, column], look["linestyle"], label=f"{label}, exact", **colour)
             gap.fill_between(
