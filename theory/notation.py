@@ -25,7 +25,7 @@ class Quantity:
     unit
         Its unit; empty for a pure number.
     meaning
-        What it is, as a formula or in a sentence; empty where the name says it.
+        What it is, with formulas between dollar signs; empty where the name says it.
     """
 
     name: str
@@ -56,7 +56,7 @@ QUANTITIES: dict[str, Quantity] = {
     "curation": Quantity(
         "curation factor",
         "H",
-        meaning=r"density of the kept sample relative to that of a candidate, C_K(p) = p H",
+        meaning=r"density of the kept sample relative to that of a candidate, $C_K(p) = p H$",
     ),
     "reward": Quantity("reward", "r", "log-odds", "logarithm of the weight of the choice model"),
     "scale": Quantity(
@@ -68,12 +68,12 @@ QUANTITIES: dict[str, Quantity] = {
         "reward sharpness",
         r"\gamma\sigma",
         "log-odds per s.d.",
-        r"fall of the reward within a standard deviation \sigma of the real data",
+        r"fall of the reward within a standard deviation $\sigma$ of the real data",
     ),
-    "weight": Quantity("weight", "w", meaning=r"w = e^r"),
+    "weight": Quantity("weight", "w", meaning="$w = e^r$"),
     # what becomes of the law
     "mean_reward": Quantity("mean reward", "E[r]", "log-odds"),
-    "mean_weight": Quantity("mean weight", "E[w]", meaning="E[e^r]"),
+    "mean_weight": Quantity("mean weight", "E[w]", meaning="$E[e^r]$"),
     "share": Quantity("share", meaning="mass of a class, mode or region"),
     "best_mode": Quantity("best mode", meaning="mode of the real data where the reward is largest"),
     "upper_moon": Quantity("upper moon", meaning="moon where the reward is largest"),
@@ -87,7 +87,7 @@ QUANTITIES: dict[str, Quantity] = {
         "divergence of the aligned law from the start", r"D_{\mathrm{KL}}(q\|p_0)", "nats"
     ),
     "tv_to_start": Quantity("distance from the start", r"\mathrm{TV}(p_t,p_0)"),
-    "chance": Quantity("probability of being kept", "P", meaning="e^r over the sum of all K"),
+    "chance": Quantity("probability of being kept", "P", meaning="$e^r$ over the sum of all K"),
     # the plane
     "x_1": Quantity("first coordinate", "x_1", "length"),
     "x_2": Quantity("second coordinate", "x_2", "length"),
@@ -109,6 +109,6 @@ QUANTITIES: dict[str, Quantity] = {
     ),
     # learning a reward
     "comparisons": Quantity("comparisons", "n", meaning="choices that a reward is learnt from"),
-    "penalty": Quantity("KL penalty", r"\beta", meaning=r"of the optimum p_0 e^{r/\beta}"),
+    "penalty": Quantity("KL penalty", r"\beta", meaning=r"of the optimum $p_0 e^{r/\beta}$"),
 }
 """Every quantity by its key."""
