@@ -318,16 +318,16 @@ def _draw_profiles(axes: Axes, results: Results) -> None:
     axes.plot(angle, results["true_profile"], color=style.COLOURS["black"], label="true")
     for key, label in (
         ("network_few", f"network, {labels.value('comparisons', n[0])}"),
-        ("quadratic", f"quadratic, {labels.value('comparisons', n[-1])}"),
+        ("quadratic", f"quadratic,\n{labels.value('comparisons', n[-1])}"),
     ):
         profiles = results[f"{key}_profile"]
         mean, spread = profiles.mean(axis=0), profiles.std(axis=0, ddof=1)
         look = _look(key)
         axes.plot(angle, mean, label=label, **look)
         axes.fill_between(angle, mean - spread, mean + spread, color=look["color"], **style.BAND)
-    axes.legend(loc="lower center", **style.CLOSE | {"handlelength": 1.4, "handletextpad": 0.3})
+    axes.legend(loc="lower center", **style.CLOSE)
     low, high = axes.get_ylim()
-    axes.set_ylim(low - 0.45 * (high - low), high)  # room for the legend
+    axes.set_ylim(low - 0.55 * (high - low), high)  # room for the legend
     axes.set_xlim(angle[0], angle[-1])
     axes.set_yticks([-1, 0, 1, 2])
     axes.set_xticks([-180, 0, 180])
