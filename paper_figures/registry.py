@@ -13,6 +13,7 @@ from paper_figures.figure import PaperFigure
 __all__ = ["FIGURES", "MISSING"]
 
 NAMES = (
+    "curation_schematic",
     "reward_and_limit",
     "exact_iterates_mixture",
     "exact_iterates_moons",
@@ -22,6 +23,7 @@ NAMES = (
     "choice_models",
     "trained_mixture",
     "trained_moons",
+    "emptied_moon",
     "exact_and_trained",
     "gap_by_generator",
     "reward_learning",

@@ -76,7 +76,7 @@ QUANTITIES: dict[str, Quantity] = {
     "mean_weight": Quantity("mean weight", "E[w]", meaning="$E[e^r]$"),
     "share": Quantity("share", meaning="mass of a class, mode or region"),
     "best_mode": Quantity("best mode", meaning="mode of the real data where the reward is largest"),
-    "upper_moon": Quantity("upper moon", meaning="moon where the reward is largest"),
+    "upper_moon": Quantity("upper moon", meaning="of the two half circles, the upper one"),
     "condensate": Quantity("condensate", unit="share of mass", meaning="atom at the top reward"),
     "kl": Quantity("divergence", r"D_{\mathrm{KL}}", "nats"),
     "kl_to_real": Quantity(

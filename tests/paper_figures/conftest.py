@@ -9,7 +9,7 @@ import pytest
 from gpu_experiments.experiment import Places
 from gpu_experiments.flow import FlowSettings
 from gpu_experiments.presets import PRESETS
-from paper_figures import image_runs, style, trained
+from paper_figures import emptied_moon, image_runs, style, trained
 from paper_figures.exact_and_trained import Case
 from paper_figures.gap_by_generator import Source
 from paper_figures.registry import FIGURES
@@ -53,6 +53,7 @@ TINY = {
 }
 
 REDUCED = {
+    "curation_schematic": {"side": 200, "drawn": 1000},
     "reward_and_limit": {"side": 90},
     "exact_iterates_mixture": {"side": 60},
     "exact_iterates_moons": {"side": 60},
@@ -109,6 +110,10 @@ REDUCED = {
     },
     "trained_mixture": {"seeds": (0, 1), "shown": (0, 2), "fields": (*SMALL, *SHORT)},
     "trained_moons": {"seeds": (0, 1), "shown": (0, 2), "fields": (*SMALL, *SHORT)},
+    "emptied_moon": {
+        "runs": Iterates("moons", (0, 1), (0, 2), (*emptied_moon.RUNS.fields, *SMALL, *SHORT)),
+        "simulated": 200,
+    },
     "exact_and_trained": {
         "cases": (
             Case(Iterates("mixture", (0, 1), (0, 2), (*SMALL, *SHORT)), "pure", 2, "mixture"),
