@@ -30,5 +30,5 @@ FIGURE = PaperFigure(
     draw=image_quality.draw,
     record=image_runs.recorded,
     paper="Figure 8",
-    claims=("theorem-2.1", "envelope"),
+    claims=("theorem-2.1", "reverse-kl"),
 )

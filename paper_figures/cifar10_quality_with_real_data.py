@@ -30,5 +30,5 @@ FIGURE = PaperFigure(
     draw=image_quality.draw,
     record=image_runs.recorded,
     paper="Figure 10",
-    claims=("envelope", "reverse-kl"),
+    claims=("reverse-kl", "envelope"),
 )

@@ -31,5 +31,5 @@ FIGURE = PaperFigure(
     draw=image_quality.draw,
     experiments=image_runs.experiments,
     paper="Figure 8",
-    claims=("theorem-2.1", "envelope"),
+    claims=("theorem-2.1", "reverse-kl"),
 )

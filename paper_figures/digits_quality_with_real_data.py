@@ -31,5 +31,5 @@ FIGURE = PaperFigure(
     draw=image_quality.draw,
     experiments=image_runs.experiments,
     paper="Figure 10",
-    claims=("envelope", "reverse-kl"),
+    claims=("reverse-kl", "envelope"),
 )
