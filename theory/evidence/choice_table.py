@@ -121,6 +121,7 @@ def table(
     seed: int = 0,
     seconds: float = 60.0,
     processes: int | None = None,
+    proved_runs: int | None = None,
 ) -> Iterator[Cell]:
     """Cells row by row, each as soon as it and those before it are done.
 
@@ -140,13 +141,21 @@ def table(
         Limit for one cell.
     processes
         Cells at once; by default one per core.
+    proved_runs
+        As ``runs``, for a search in which every part that is left standing has an argument; by
+        default as many.
     """
     processes = processes or os.cpu_count() or 1
     pairs = [(claim, curation) for claim in claims for curation in curations]
     if processes == 1:
-        yield from (cell(claim, curation, runs, seed, seconds) for claim, curation in pairs)
+        yield from (
+            cell(claim, curation, runs, seed, seconds, proved_runs) for claim, curation in pairs
+        )
         return
-    jobs = (delayed(cell)(claim, curation, runs, seed, seconds) for claim, curation in pairs)
+    jobs = (
+        delayed(cell)(claim, curation, runs, seed, seconds, proved_runs)
+        for claim, curation in pairs
+    )
     yield from Parallel(n_jobs=processes, return_as="generator")(jobs)
 
 
@@ -156,6 +165,7 @@ def cell(
     runs: int = DEFAULT_RUNS,
     seed: int = 0,
     seconds: float = 60.0,
+    proved_runs: int | None = None,
 ) -> Cell:
     """One claim under one choice model: its parts attacked until none is left or time is up."""
     began = time.perf_counter()
@@ -168,9 +178,17 @@ def cell(
     def reason_for(part: str) -> str:
         return reasons.get(part, reasons.get("", ""))
 
-    attack = _Attack(claim.sides, family, np.random.default_rng(key), runs, began + seconds)
+    attack = _Attack(
+        claim.sides,
+        family,
+        np.random.default_rng(key),
+        runs,
+        runs if proved_runs is None else min(proved_runs, runs),
+        reason_for,
+        began + seconds,
+    )
     with threadpool_limits(1):
-        refuted = dict(attack.refutations(reason_for))
+        refuted = dict(attack.refutations())
     parts = []
     for name in sorted(attack.parts):
         reason = reason_for(name)
@@ -217,24 +235,25 @@ class _Attack:
         family: Family,
         rng: np.random.Generator,
         runs: int,
+        proved_runs: int,
+        reason_for: Callable[[str], str],
         stop_at: float,
     ) -> None:
         self.sides, self.family, self.rng = sides, family, rng
         few = tuple(n for n in FEW_ATOMS if n <= max(family.atoms))
         self.small = replace(family, atoms=few or family.atoms)
-        self.runs, self.stop_at = runs, stop_at
+        self.runs, self.proved_share, self.stop_at = runs, proved_runs / runs, stop_at
+        self.reason_for = reason_for
         self.evaluated = 0
         self.parts: set[str] = set()
 
-    def refutations(
-        self, reason_for: Callable[[str], str]
-    ) -> Iterator[tuple[str, search.Refutation]]:
+    def refutations(self) -> Iterator[tuple[str, search.Refutation]]:
         """A confirmed counterexample for each part that has one within reach; those without a
         reason to stand are searched for longer."""
         fallen: set[str] = set()
         while True:
             found = self._search(fallen)
-            reasoned = {part for part in self.parts if reason_for(part)}
+            reasoned = {part for part in self.parts if self.reason_for(part)}
             if found is None and self.parts - fallen - reasoned:
                 found = self._look(self.family, fallen | reasoned, STUBBORN * self.runs)
             if found is None:
@@ -251,10 +270,12 @@ class _Attack:
         return found or self._look(self.family, fallen, runs - runs // 3)
 
     def _look(self, family: Family, fallen: set[str], runs: int) -> search.Refutation | None:
-        budget = self.evaluated + runs
+        begun = self.evaluated
 
         def standing(run: Run) -> Iterator[Sides]:
-            if self.evaluated >= budget:
+            left = self.parts - fallen
+            share = self.proved_share if left and all(map(self.reason_for, left)) else 1.0
+            if self.evaluated >= begun + share * runs:
                 raise _Spent
             self.evaluated += 1
             for sides in self.sides(run):

@@ -236,6 +236,17 @@ def test_unproved_parts_that_no_search_refutes_have_survived() -> None:
     assert f"survived {found.runs} runs" in "\n".join(details([found]))
 
 
+def test_what_is_proved_can_be_attacked_for_less_and_nothing_else_is() -> None:
+    proved = cell(claims["theorem-2.4-sharp"], BY_NAME["cyclic"], RUNS, proved_runs=30)
+    assert (proved.state, proved.runs) == (State.PROVED, 30)
+    assert few("theorem-2.4-sharp", "cyclic").runs == RUNS
+    # One part without an argument is enough for all of the runs.
+    for name, model in (("monotone-reward-mixed", "noisy"), ("dominance-pure", "adversarial")):
+        less = cell(claims[name], BY_NAME[model], RUNS, proved_runs=30)
+        assert less.runs == few(name, model).runs
+        assert less.state is few(name, model).state
+
+
 # Arguments.
 
 
