@@ -107,7 +107,7 @@ def test_debian_packages_are_those_that_the_proofs_ask_for() -> None:
     reason="another matplotlib than that of constraints.txt, which draws text elsewhere",
 )
 def test_the_picture_is_what_the_figure_draws(tmp_path: Path) -> None:
-    """Renewed by ``python -m paper_figures exact_iterates_mixture --format png --out docs/images``.
+    """Renewed as CONTRIBUTING.md says: drawn, and copied to docs/images.
 
     Tolerance: root mean square of 0.3 of 255 grey levels, which rounding in the last digits of the
     numbers stays far below; a mixed loop with a ratio of 0.9 in place of 1 differs by 17.

@@ -62,14 +62,14 @@ def succeed(copy: Path, command: str) -> str:
 def recipe(title: str) -> list[str]:
     """Command lines of a section of CONTRIBUTING.md, in order."""
     section = RECIPES.split(f"## Add a {title} in ten minutes\n")[1].split("\n## ")[0]
-    return re.findall(r"^ {7}(\S.*)$", section, re.MULTILINE)
+    return re.findall(r"^ {8}(\S.*)$", section, re.MULTILINE)
 
 
 def blocks(title: str) -> list[str]:
     """Blocks of Python of a section."""
     section = RECIPES.split(f"## Add a {title} in ten minutes\n")[1].split("\n## ")[0]
-    found = re.findall(r"^   ```python\n(.*?)^   ```", section, re.MULTILINE | re.DOTALL)
-    return [re.sub(r"^   ", "", block, flags=re.MULTILINE) for block in found]
+    found = re.findall(r"^ {4}```python\n(.*?)^ {4}```", section, re.MULTILINE | re.DOTALL)
+    return [re.sub(r"^ {4}", "", block, flags=re.MULTILINE) for block in found]
 
 
 def change(path: Path, old: str, new: str) -> None:
@@ -203,11 +203,12 @@ def test_the_recipe_of_a_figure(copy: Path) -> None:
     first, second, third = recipe("figure")
     succeed(copy, first)
     register_the_figure(copy)
-    assert "Figures are in" in succeed(copy, second)
+    assert "1 figure drawn" in succeed(copy, second)
+    assert "my_figure" in (copy / "build" / "figures" / "index.html").read_text()
     for suffix in ("pdf", "svg", "png"):
         assert (copy / "build" / "figures" / f"my_figure.{suffix}").stat().st_size > 8_000
     assert "my_figure" in succeed(copy, "python -m paper_figures list")
-    (reduced,) = re.findall(r"^3\. Add `(.*?)` to `REDUCED`", RECIPES, re.MULTILINE)
+    (reduced,) = re.findall(r"^3\.  Add `(.*?)` to `REDUCED`", RECIPES, re.MULTILINE)
     change(
         copy / "tests" / "paper_figures" / "conftest.py",
         "\nREDUCED = {\n",
@@ -219,7 +220,9 @@ def test_the_recipe_of_a_figure(copy: Path) -> None:
 
 MISDRAWN: dict[str, tuple[Callable[[str], str], str]] = {
     "an array that there is not": (
-        lambda text: text.replace('results[f"{name}_reward"]\n', 'results[f"{name}_rewards"]\n'),
+        lambda text: text.replace(
+            'axes.plot(results[f"{name}_reward"]', 'axes.plot(results[f"{name}_rewards"]'
+        ),
         "draw reads 'pure_rewards', and compute gives no array of that name, only top, K, lam, "
         "pure_reward, mixed_reward: name it alike in both.",
     ),
@@ -238,4 +241,4 @@ def test_faults_of_a_drawing_are_named(fault: str, copy: Path) -> None:
     done = run(copy, "python -m paper_figures my_figure")
     assert done.returncode == 1
     assert message in done.stderr
-    assert not [*(copy / "build").glob("figures/*")]
+    assert not [*(copy / "build").glob("figures/my_figure.*")]
