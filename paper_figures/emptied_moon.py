@@ -23,8 +23,8 @@ How fast, and how little of it can be left:
   :math:`u/(1+\lambda)` that the real data alone bring in.
 
 Flows shed the moon as the exact loop does while a few per cent of it are left, and then more
-slowly. Slope, centre and radius, eight rounds and the generator's quick settings are ours; numbers of
-samples are the paper's.
+slowly. Slope, centre and radius, eight rounds and the generator's quick settings are ours; the
+numbers of samples are the paper's.
 """
 
 from __future__ import annotations
