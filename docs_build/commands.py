@@ -17,7 +17,7 @@ __all__ = ["PROGRAMS", "Help", "helps"]
 # What can be run with python -m, in the order in which one meets it.
 PROGRAMS = ("theory", "sim", "sim.three_stages", "gpu_experiments", "paper_figures")
 # Characters in a line of the texts: fits beside the navigation.
-WIDTH = 88
+WIDTH = 80
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,9 @@ def _path(scope: griffe.Object, target: str, known: griffe.ModulesCollection) ->
     scopes = [scope]
     while not scopes[-1].is_module and scopes[-1].parent is not None:
         scopes.append(scopes[-1].parent)
-    for name in (*(f"{each.path}.{target}" for each in scopes), target):
+    # A setting is often named where it is used, in another class of the module.
+    classes = [each for each in scopes[-1].members.values() if isinstance(each, griffe.Class)]
+    for name in (*(f"{each.path}.{target}" for each in [*scopes, *classes]), target):
         try:
             found = known[name]
             if found.is_alias:

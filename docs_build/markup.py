@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Callable
 from itertools import pairwise
 
-__all__ = ["escape", "inline_formula", "markdown", "roles"]
+__all__ = ["escape", "inline_formula", "markdown", "words"]
 
 Resolve = Callable[[str], str | None]
 """Full path of the object that a role names, where the site has a page for it; ``None`` where it
@@ -49,18 +49,20 @@ def markdown(text: str, resolve: Resolve) -> str:
         part = text[start:end]
         title = SECTION.match(part)
         free = title is None or title["title"] in FREE
-        parts.append(_free_text(part, resolve) if free else _inline(_entries(part), resolve))
-    return "".join(parts)
-
-
-def roles(text: str) -> list[str]:
-    """The roles of reStructuredText in a text, as they are written."""
-    return [match.group() for match in ROLE.finditer(text)]
+        part = _free_text(part, resolve) if free else _inline(_entries(part), resolve)
+        parts.append(part.strip("\n"))
+    return "\n\n".join(part for part in parts if part)
 
 
 def escape(text: str) -> str:
     """Plain text as Markdown that shows exactly this text, also in a cell of a table."""
     return re.sub(r"([\\`*_{}\[\]#+!|$])", r"\\\1", text.replace("&", "&amp;").replace("<", "&lt;"))
+
+
+def words(text: str) -> str:
+    """Plain text with formulas between dollar signs, in Markdown."""
+    parts = text.split("$")
+    return "".join(inline_formula(part) if i % 2 else escape(part) for i, part in enumerate(parts))
 
 
 def inline_formula(tex: str) -> str:
@@ -138,4 +140,4 @@ def _definitions(text: str) -> str:
         body = textwrap.indent(textwrap.dedent(body.rstrip("\n")), "    ")
         return f"{term}\n:   {body[4:]}\n\n"
 
-    return TERM.sub(definition, text + "\n").rstrip("\n") + "\n"
+    return TERM.sub(definition, text + "\n")

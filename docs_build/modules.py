@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -134,7 +135,8 @@ def on_site(path: str) -> bool:
     parts = path.split(".")
     modules_above = [i for i in range(1, len(parts) + 1) if _is_module(parts[:i])]
     inside = max(modules_above, default=0)
-    public = not any(part.startswith("_") for part in parts[inside:])
+    # __call__ and its like are public.
+    public = not any(re.match("_(?!_.*__$)", part) for part in parts[inside:])
     return public and ".".join(parts[:inside]) in modules()
 
 

@@ -28,6 +28,22 @@ ORDER = (
 )
 
 
+# Printed output is marked as such, to be told from the code above it.
+TEMPLATE = """
+{%- extends 'markdown/index.md.j2' -%}
+{%- block stream %}
+``` { .text .output }
+{{ output.text | strip_ansi | trim("\n") }}
+```
+{% endblock stream -%}
+{%- block data_text scoped %}
+``` { .text .output }
+{{ output.data['text/plain'] | strip_ansi | trim("\n") }}
+```
+{% endblock data_text -%}
+"""
+
+
 @dataclass(frozen=True)
 class Tutorial:
     """A notebook's name, title and text in Markdown, and the pictures in it by file name."""
@@ -63,6 +79,6 @@ def tutorials(folder: Path = FOLDER) -> list[Tutorial]:
 def _tutorial(path: Path) -> Tutorial:
     notebook = nbformat.read(path, as_version=4)
     resources = {"unique_key": path.stem, "output_files_dir": f"{path.stem}_files"}
-    text, found = MarkdownExporter().from_notebook_node(notebook, resources)
+    text, found = MarkdownExporter(raw_template=TEMPLATE).from_notebook_node(notebook, resources)
     title = text.lstrip().splitlines()[0].removeprefix("# ")
     return Tutorial(path.stem, as_text(title), text, found["outputs"])

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from docs_build.claims import claim_pages
 from docs_build.commands import PROGRAMS, helps
-from docs_build.markup import escape, inline_formula, markdown
+from docs_build.markup import escape, inline_formula, markdown, words
 from docs_build.modules import ROOT, SECTIONS, modules, path_in, summary
 from docs_build.notebooks import tutorials
 from docs_build.repository import TEXTS, read_text
@@ -31,7 +31,7 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
-TEMPLATES.filters |= {"escape": escape, "formula": inline_formula, "plain": escape}
+TEMPLATES.filters |= {"formula": inline_formula, "plain": escape, "words": words}
 
 
 @dataclass(frozen=True)

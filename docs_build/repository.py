@@ -19,6 +19,8 @@ TEXTS = {
 }
 """Page by the name of the file at the root that it is made from, if that is there."""
 
+# Folder of the site's own files, which are there already.
+SOURCES = "docs"
 PICTURES = frozenset({".png", ".svg", ".jpg", ".webp"})
 LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)")
 
@@ -51,7 +53,9 @@ def read_text(name: str, root: Path = ROOT) -> Text:
         path = posixpath.normpath(path)
         if not (root / path).exists():
             raise FileNotFoundError(f"{name} links to {target}, which is not there.")
-        if Path(path).suffix in PICTURES:
+        if path.startswith(f"{SOURCES}/"):
+            page = path.removeprefix(f"{SOURCES}/")
+        elif Path(path).suffix in PICTURES:
             page = f"images/{Path(path).name}"
             pictures[page] = root / path
         else:
@@ -74,5 +78,7 @@ def _page(path: str) -> str | None:
     module = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     if module in modules():
         return modules()[module].page
-    claim = Path(path).stem.replace("_", "-")
-    return f"claims/{claim}.md" if path.startswith("theory/claims/") and claim in claims else None
+    # A claim's file is named as its id, with underscores for every sign.
+    ids = {re.sub(r"\W", "_", name): name for name in claims}
+    name = ids.get(Path(path).stem, "")
+    return f"claims/{name}.md" if path == f"theory/claims/{Path(path).stem}.py" and name else None
