@@ -146,7 +146,7 @@ def draw(results: Results) -> Figure:
     figure = style.new_figure(style.COLUMN, 4.1)
     panels = figure.subplots(3, len(cases), height_ratios=[1.15, 0.8, 1])
     colour, exact = style.COLOURS["blue"], style.COLOURS["black"]
-    low, high = 0.0, 0.0
+    low, high, highest = 0.0, 0.0, 0.0
     for number, (case, t) in enumerate(zip(cases, results["t"], strict=True)):
         of = {
             name.partition("_")[2]: value
@@ -173,7 +173,8 @@ def draw(results: Results) -> Figure:
             centres, mean, error, fmt=".", color=colour, markersize=2.5, elinewidth=1, zorder=3
         )
         marginals.plot(of["x"], of["marginal"], color=exact, linewidth=0.6, zorder=2)
-        marginals.set(xlim=maps.get_xlim(), ylim=(0, None), xlabel=labels.axis("x_1", name=False))
+        highest = max(highest, of["marginal"].max(), mean.max())
+        marginals.set(xlim=maps.get_xlim(), xlabel=labels.axis("x_1", name=False))
         gap = of["calibration"] - u
         masses.plot(u, gap.T, color=colour, linewidth=style.THIN)
         half = Z * np.sqrt(u * (1 - u) / len(of["samples"]))
@@ -184,11 +185,12 @@ def draw(results: Results) -> Figure:
         low, high = min(low, 1.1 * gap.min()), max(high, 1.1 * gap.max(), 1.1 * half.max())
     for axes in panels[0]:
         axes.set_ylabel(labels.axis("x_2", name=False))
-    panels[1, 0].set_ylabel(labels.axis("marginal", lines=2))
+    panels[1, 0].set(ylim=(0, 1.05 * highest), ylabel=labels.axis("marginal", lines=2))
     panels[2, 0].set(ylim=(low, high), ylabel="samples' share\nin it, less $u$")
-    for axes in panels[2, 1:]:
-        axes.sharey(panels[2, 0])
-        axes.tick_params(labelleft=False)
+    for first, *others in panels[1:]:
+        for axes in others:
+            axes.sharey(first)
+            axes.tick_params(labelleft=False)
     shares = ", ".join(f"{100 * mass:g}" for mass in regions)
     seeds = len(results["0_calibration"])
     lines = [
