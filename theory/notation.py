@@ -82,6 +82,19 @@ QUANTITIES: dict[str, Quantity] = {
     "kl_to_real": Quantity(
         "divergence from the real data", r"D_{\mathrm{KL}}(p_t\|p_{\mathrm{ref}})", "nats"
     ),
+    "reverse_kl_to_real": Quantity(
+        "reverse divergence from the real data", r"D_{\mathrm{KL}}(p_{\mathrm{ref}}\|p_t)", "nats"
+    ),
+    "total_variation": Quantity(
+        "total variation",
+        r"\mathrm{TV}",
+        meaning="largest difference of the masses that two laws give to a set",
+    ),
+    "chi_square": Quantity(
+        "chi-square",
+        r"\chi^2",
+        meaning=r"mean square, under the real data, of the relative change of the law",
+    ),
     "kl_to_start": Quantity("divergence from the start", r"D_{\mathrm{KL}}(p_t\|p_0)", "nats"),
     "kl_aligned": Quantity(
         "divergence of the aligned law from the start", r"D_{\mathrm{KL}}(q\|p_0)", "nats"
@@ -100,6 +113,14 @@ QUANTITIES: dict[str, Quantity] = {
         "Fréchet distance",
         unit="squared units",
         meaning="of Gaussians with the features' means and covariances (Heusel et al. 2017)",
+    ),
+    "difference": Quantity(
+        "difference of images",
+        unit="pixel, of 2",
+        meaning="root mean square over pixels, which go from -1, black, to 1, white",
+    ),
+    "pixel_distance": Quantity(
+        "Fréchet distance of pixels", unit="pixel²", meaning="with the pixels as features"
     ),
     "precision": Quantity(
         "precision", meaning="share of generated samples close to a real one (Kynkäänniemi 2019)"

@@ -65,6 +65,22 @@ REDUCED = {
         "rounds": 25,
         "curve": 12,
     },
+    "reward_gain": {
+        "laws": 60,
+        "rounds": 3,
+        "ranges": 3,
+        "levels": 4,
+        "shown_rounds": 3,
+        "lams": 3,
+    },
+    "many_candidates": {"doublings": 12, "atoms": 30, "fitted": 7, "rounds": (1, 3)},
+    "envelope_and_lorenz": {
+        "ranges": (1.0, 16.0),
+        "measured_ranges": (1.0, 4.0, 16.0),
+        "mixed_rounds": (1, 4),
+        "atoms": 120,
+        "rounds": 80,
+    },
     "condensate_phase": {
         "side": 15,
         "cells": 800,
