@@ -119,7 +119,8 @@ def draw(results: Results) -> Figure:
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.yaxis.set_major_formatter(style.PLAIN)
             axes.yaxis.set_minor_locator(NullLocator())
-        style.label_panel(axes, letter, labels.axis(measure))
+        axes.set_ylabel(labels.axis(measure))
+        style.label_panel(axes, letter, "")
     (reward, *others) = sorted(rewards)
     title = "loop with real images" if others else f"{reward} reward"
     figure.legend(
