@@ -92,7 +92,7 @@ class Parameters:
 
     runs: trained_iterates.Parameters = RUNS
     rounds: int = 40
-    simulated: int = 400
+    simulated: int = 250
 
 
 def experiments(parameters: Parameters) -> dict[str, trained_iterates.Experiment]:
