@@ -22,6 +22,7 @@ TEXTS = {
 # Folder of the site's own files, which are there already.
 SOURCES = "docs"
 PICTURES = frozenset({".png", ".svg", ".jpg", ".webp"})
+ITEM = re.compile(r"(?:\d\.|[-*]) +(?=\S)")
 LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)")
 
 
@@ -64,7 +65,25 @@ def read_text(name: str, root: Path = ROOT) -> Text:
             return match["text"]
         return f"{match['image']}[{match['text']}]({page}{'#' * bool(anchor)}{anchor})"
 
-    return Text(LINK.sub(link, (root / name).read_text(encoding="utf-8")), pictures)
+    text = _with_wide_items((root / name).read_text(encoding="utf-8"))
+    return Text(LINK.sub(link, text), pictures)
+
+
+def _with_wide_items(text: str) -> str:
+    """What belongs to an item of a list indented by four, as this Markdown wants it, and not, as
+    elsewhere, by the width of the item's sign."""
+    lines = []
+    width = 0
+    for line in text.splitlines():
+        item = ITEM.match(line)
+        if item:
+            width = len(item.group())
+        elif width and line.startswith(" " * width):
+            line = " " * (4 - width) + line
+        elif line.strip():
+            width = 0
+        lines.append(line)
+    return "\n".join(lines) + "\n"
 
 
 def _page(path: str) -> str | None:

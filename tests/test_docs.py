@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -251,6 +252,34 @@ def test_internal_links_and_anchors_resolve(pages: dict[str, Parsed], site: Path
     assert broken == []
 
 
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+
+
+@pytest.mark.skipif(not BROWSER, reason="no Chromium")
+def test_search_finds_from_the_file_system_without_a_complaint(site: Path, tmp_path: Path) -> None:
+    switches = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    switches += ["--disable-component-update", "--disable-sync", "--no-first-run"]
+    # Fifteen seconds of the page's own clock, which runs ahead while nothing happens.
+    switches += ["--virtual-time-budget=15000", "--enable-logging=stderr", "--dump-dom"]
+    done = subprocess.run(
+        [
+            BROWSER,
+            *switches,
+            f"--user-data-dir={tmp_path}",
+            f"{site.as_uri()}/index.html?q=condensation",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "CONSOLE" not in done.stderr
+    (found,) = re.findall(r'md-search-result__meta">(\d+) matching documents', done.stdout)
+    assert int(found) > 1
+    assert "claims/condensation.html" in done.stdout
+
+
 FAULTS = {
     "page": "[page](nowhere.md)",
     "anchor": "[sound](sound.md#nowhere)",
@@ -368,6 +397,14 @@ def test_formulas_become_mathml_with_their_numbers() -> None:
     assert as_text(r"Best of $n$ and \(w^2\)") == "Best of n and w2"
 
 
+def test_what_belongs_to_an_item_stays_in_it(tmp_path: Path) -> None:
+    text = "1. a\n   b\n\n       code\n\n2. c\n\ntext\n   d\n\n- e\n  f\n"
+    (tmp_path / "README.md").write_text(text)
+    assert read_text("README.md", tmp_path).text == (
+        "1. a\n    b\n\n        code\n\n2. c\n\ntext\n   d\n\n- e\n    f\n"
+    )
+
+
 def test_links_of_root_texts_lead_to_pages(tmp_path: Path) -> None:
     (tmp_path / "theory" / "claims").mkdir(parents=True)
     for name in (
@@ -381,7 +418,7 @@ def test_links_of_root_texts_lead_to_pages(tmp_path: Path) -> None:
     text = "[c](CHANGELOG.md#x) [t](theory/claims/theorem_2_1.py) [l](theory/law.py) [MIT](LICENSE)"
     (tmp_path / "README.md").write_text(f"{text} ![a](a.png) [web](https://example.org) [s](#s)")
     read = read_text("README.md", tmp_path)
-    assert read.text == (
+    assert read.text.rstrip("\n") == (
         "[c](changelog.md#x) [t](claims/theorem-2.1.md) [l](api/theory.law.md) MIT "
         "![a](images/a.png) [web](https://example.org) [s](#s)"
     )

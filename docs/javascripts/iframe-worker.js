@@ -9,17 +9,18 @@ if (location.protocol === "file:") {
       this.frame.hidden = true
       document.body.append(this.frame)
       const inside = this.frame.contentWindow
+      const base = new URL(url, document.baseURI)
       inside.postMessage = (data) => this.dispatchEvent(new MessageEvent("message", { data }))
       const load = (source) =>
         new Promise((resolve, reject) => {
           const script = inside.document.createElement("script")
-          script.src = new URL(source, url)
+          script.src = new URL(source, base)
           script.onload = resolve
           script.onerror = reject
           inside.document.body.append(script)
         })
       inside.importScripts = (...sources) => Promise.all(sources.map(load))
-      load(url).then(() => {
+      load(base).then(() => {
         this.waiting.forEach((data) => this.deliver(data))
         this.waiting = undefined
       })
