@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from paper_figures import style
+from paper_figures import labels, style
 from paper_figures.figure import PaperFigure
 from paper_figures.results import Results
 from theory.claims import claims
@@ -140,7 +140,8 @@ def draw(results: Results) -> Figure:
             axes.axvline(edge, color="white", linewidth=1.2)
         if edge < len(names) - 1:
             axes.axhline(edge, color="#DDDDDD", linewidth=0.4)
-    axes.set_xlabel("who keeps one of the $K$ candidates", labelpad=6)
+    candidates = f"{labels.symbol('candidates')} candidates"
+    axes.set_xlabel(f"who keeps one of the {candidates}", labelpad=6)
     axes.set_ylabel("claim")
     seen = [state for number, state in enumerate(STATES) if (states == number).any()]
     figure.legend(

@@ -110,8 +110,8 @@ def draw(results: Results) -> Figure:
                 line + marker,
                 color=style.COLOURS[colour],
                 markersize=3,
-                markerfacecolor="none",
                 label=str(solver),
+                **style.OPEN,
             )
     grey = style.COLOURS["grey"]
     solver, steps = REFERENCE
@@ -120,8 +120,9 @@ def draw(results: Results) -> Figure:
         ("real", ":", f"{int(results['images'])} real images"),
     ):
         distance.axhline(results[value], color=grey, linestyle=line, linewidth=0.9, label=label)
-    difference.set_ylabel("rms difference from\nthe reference [pixel, of 2]")
-    distance.set_ylabel(f"{labels.axis('frechet', unit=False)}\nfrom real images [pixel²]")
+    difference.set_ylabel(labels.in_unit("rms difference from\nthe reference", "difference"))
+    words = f"{labels.axis('frechet', unit=False)}\nfrom real images"
+    distance.set_ylabel(labels.in_unit(words, "pixel_distance"))
     for axes, letter, title in (
         (difference, "a", "from the reference"),
         (distance, "b", "from the data"),
