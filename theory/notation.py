@@ -95,7 +95,6 @@ QUANTITIES: dict[str, Quantity] = {
         r"\chi^2",
         meaning=r"mean square, under the real data, of the relative change of the law",
     ),
-    "kl_to_start": Quantity("divergence from the start", r"D_{\mathrm{KL}}(p_t\|p_0)", "nats"),
     "kl_aligned": Quantity(
         "divergence of the aligned law from the start", r"D_{\mathrm{KL}}(q\|p_0)", "nats"
     ),
