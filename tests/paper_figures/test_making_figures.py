@@ -278,6 +278,7 @@ def test_files_of_an_earlier_version_stay_and_are_not_handed_out(gallery, toy, p
     project.write_text(project.read_text() + "# changed\n")
     assert main(["--format", "svg"]) == 0
     assert linked(gallery) == ["svg"]
+    assert 'src="toy.svg"' in (gallery / "build/figures/index.html").read_text(encoding="utf-8")
     assert (gallery / "build/figures/toy.pdf").is_file()
     assert (gallery / "build/figures/toy.png").is_file()
 
