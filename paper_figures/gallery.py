@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from latex2mathml import exceptions
-from latex2mathml.converter import convert
 from markupsafe import Markup, escape
+from math_core import LatexError, LatexToMathML
 from PIL import Image
 
 from paper_figures import tables
@@ -41,7 +40,7 @@ SHOWN = ("png", "svg")
 ENLARGED = 1.3
 """Size on the page over size in print: text of 7 pt is to be read on a screen."""
 
-RECORDING = "python -m gpu_experiments run cifar10-paper"
+RECORDING = "python -m gpu_experiments run cifar10-record"
 """Makes the runs on a GPU that recorded figures read."""
 
 SPELLED = {"cifar10": "CIFAR-10", "kl": "KL"}
@@ -70,8 +69,7 @@ STATES = {
 }
 """Words for the states of a figure, in the order in which they are counted."""
 
-BAD_LATEX = tuple(each for each in vars(exceptions).values() if isinstance(each, type))
-"""What latex2mathml raises: its exceptions have no class in common."""
+CONVERTER = LatexToMathML(fancy_error=False)
 
 
 @dataclass(frozen=True)
@@ -403,22 +401,17 @@ def _inline(text: str) -> Markup:
     for found in ROLE.finditer(text):
         parts.append(escape(text[at : found.start()]))
         if found["role"] == "math":
-            parts.append(mathematics(found["text"], display="inline"))
+            parts.append(mathematics(found["text"], block=False))
         else:
             parts.append(Markup("<code>{}</code>").format(found["code"] or found["text"]))
         at = found.end()
     return Markup("").join([*parts, escape(text[at:])])
 
 
-FUNCTIONS = re.compile(r"<mi>(log|exp|max|min|sup|inf|Var|Cov)</mi>")
-
-
 @cache
-def mathematics(latex: str, display: str = "block") -> Markup:
+def mathematics(latex: str, block: bool = True) -> Markup:
     """LaTeX as MathML; what cannot be read as LaTeX is shown as it is written."""
     try:
-        converted = convert(latex, display=display)
-    except BAD_LATEX:
+        return Markup(CONVERTER.convert_with_local_state(latex, displaystyle=block))
+    except LatexError:
         return Markup("<code>{}</code>").format(latex)
-    # As operators functions keep their distance from what stands beside them: "t log K".
-    return Markup(FUNCTIONS.sub(r'<mo lspace="0.17em" rspace="0.17em">\1</mo>', converted))

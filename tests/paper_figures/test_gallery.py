@@ -205,7 +205,7 @@ def test_what_is_no_latex_is_shown_as_it_is_written():
 def test_every_statement_is_set_as_mathematics(name):
     found = gallery.mathematics(claims[name].statement)
     assert found.startswith("<math")
-    # What latex2mathml does not know stays as a command.
+    # No command is left.
     assert not re.search(r"\\[a-zA-Z]", found)
 
 
