@@ -16,7 +16,7 @@ from paper_figures.registry import FIGURES
 from theory.claims import claims
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/gpu.md")
 PICTURE = "exact_iterates_mixture"
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES)
 # Names that the recipes of CONTRIBUTING.md give to copies of the templates.
