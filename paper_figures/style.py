@@ -150,7 +150,8 @@ def draw_plateau(axes: Axes, centre: NDArray, radius: NDArray, colour: str) -> N
             float(radius),
             fill=False,
             linewidth=0.7,
-            linestyle="--",
+            # Short dashes: of a disc that is small on the map several are seen.
+            linestyle=(0, (2, 1.2)),
             edgecolor=colour,
         )
     )
