@@ -1,5 +1,5 @@
-r"""Command line of the loops on images:
-``python -m gpu_experiments list | show | run | check | lease | unpack | solvers | profile``.
+r"""Command line of the loops on images: ``python -m gpu_experiments`` with ``list``, ``show``,
+``run``, ``check``, ``costs``, ``lease``, ``unpack``, ``solvers`` or ``profile``.
 
 ``torchrun --nproc-per-node N -m gpu_experiments run …`` shares a run out to N processes.
 
@@ -107,6 +107,14 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Costs:
+    """Add up what finished runs took: seconds and operations per second of each phase."""
+
+    runs: tyro.conf.Positional[Path]
+    """Folder of the runs, or of one."""
+
+
+@dataclass(frozen=True)
 class Lease:
     """Run a preset in the background on a machine that is held for minutes: start it or find it
     going, wait, and pack what is worth taking home. Give the same command again to go on."""
@@ -174,6 +182,7 @@ Command = (
     | Annotated[Show, tyro.conf.subcommand("show")]
     | Annotated[Run, tyro.conf.subcommand("run")]
     | Annotated[Check, tyro.conf.subcommand("check")]
+    | Annotated[Costs, tyro.conf.subcommand("costs")]
     | Annotated[Lease, tyro.conf.subcommand("lease")]
     | Annotated[Unpack, tyro.conf.subcommand("unpack")]
     | Annotated[Solvers, tyro.conf.subcommand("solvers")]
@@ -203,6 +212,8 @@ def _status(arguments: Sequence[str] | None) -> int:
             _run(command)
         elif isinstance(command, Check):
             return _check(command)
+        elif isinstance(command, Costs):
+            _costs(command)
         elif isinstance(command, Lease):
             return _lease(command)
         elif isinstance(command, Unpack):
@@ -302,15 +313,36 @@ def _check(command: Check) -> int:
     # Imported here: no other command needs it.
     from gpu_experiments.theory_checks import check_run
 
-    found = {path.parent for path in command.runs.glob(f"**/{CONFIG}")}
-    if not found:
-        raise UsageError(f"{command.runs} holds no run: name a folder of runs.")
     holds = True
-    for path in sorted(found):
+    for path in _folders(command.runs):
         for finding in check_run(path):
             holds &= finding.holds
             print(f"{path.name}: {finding}")
     return 0 if holds else 1
+
+
+def _folders(runs: Path) -> list[Path]:
+    found = sorted(path.parent for path in runs.glob(f"**/{CONFIG}"))
+    if not found:
+        raise UsageError(f"{runs} holds no run: name a folder of runs.")
+    return found
+
+
+def _costs(command: Costs) -> None:
+    # Imported here: no other command needs it.
+    from gpu_experiments.costs import PUBLISHED, costs
+
+    phases = costs(_folders(command.runs))
+    table = Table(box=None)
+    for heading in ("phase", "s", "h", "TFLOP/s"):
+        table.add_column(heading, justify="left" if heading == "phase" else "right")
+    for one in phases:
+        rate = f"{one.achieved / 1e12:.3g}" if one.flops else "–"
+        table.add_row(one.name, f"{one.seconds:.1f}", f"{one.seconds / 3600:.3g}", rate)
+    total = sum(one.seconds for one in phases)
+    table.add_row("all", f"{total:.1f}", f"{total / 3600:.3g}", "")
+    Console().print(table)
+    print(f"Published: {PUBLISHED} (arXiv:2407.09499).")
 
 
 def _lease(command: Lease) -> int:

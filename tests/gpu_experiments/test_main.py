@@ -470,5 +470,7 @@ def test_finished_runs_are_held_against_the_theory(
     metrics.write_text("".join(json.dumps(line) + "\n" for line in rounds))
     assert main(["check", str(here)]) == 1
     assert "one-0: weight fails: " in capsys.readouterr().out
+    assert main(["costs", str(here)]) == 0
+    assert "22 h on one A100" in capsys.readouterr().out
     assert main(["check", str(here / "nothing")]) == 2
     assert "holds no run" in capsys.readouterr().err
