@@ -12,6 +12,7 @@ understood, 130 when interrupted.
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -30,7 +31,7 @@ from paper_figures.evidence import Checked
 from paper_figures.figure import PaperFigure, is_recorded, on_disk, produce
 from paper_figures.registry import FIGURES, MISSING
 from theory.claims import Claim, claims
-from theory.command_line import ended, nearest
+from theory.command_line import ended, nearest, sentence
 from theory.workers import unordered
 
 if TYPE_CHECKING:  # it needs torch
@@ -78,6 +79,9 @@ def make(
     if names == (LIST,):
         _list()
         return 0
+    if LIST in names:
+        print(f"{LIST!r} takes no names: leave it out, or give it alone.", file=sys.stderr)
+        return 2
     unknown = [name for name in names if name not in FIGURES]
     if unknown:
         print(_why_not(unknown[0]), file=sys.stderr)
@@ -90,6 +94,10 @@ def make(
     if processes < 1:
         print(f"--processes {processes} runs nothing: give at least 1.", file=sys.stderr)
         return 2
+    for option, folder in (("--out", out), ("--results", results), ("--runs", runs)):
+        if reason := _unusable(folder):
+            print(f"{option} {folder} {reason}: name another folder.", file=sys.stderr)
+            return 2
     asked = [FIGURES[name] for name in dict.fromkeys(names or FIGURES)]
     named = {name for figure in asked for name in figure.claims}
     wanted = [claim for claim in claims.values() if not names or claim.id in named]
@@ -300,6 +308,15 @@ def _verdict(reports: Sequence[Checked], work: _Work) -> str:
     return f"{evidence.overview(reports)} ({whole}checked before, {min(kept)}, by the same code)."
 
 
+def _unusable(folder: Path) -> str:
+    """Why nothing can be written to a folder, which need not be there; empty if it can."""
+    path = folder.absolute()
+    there = next(each for each in (path, *path.parents) if os.path.lexists(each))
+    if not there.is_dir():
+        return "is a file" if there == path else f"is below the file {there}"
+    return "" if os.access(there, os.W_OK | os.X_OK) else "cannot be written to"
+
+
 def _why_not(name: str) -> str:
     if name in MISSING:
         return (
@@ -320,7 +337,13 @@ def _list() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command on the given arguments (those of the process by default); its exit status."""
-    return tyro.cli(make, args=arguments, prog="python -m paper_figures")
+    try:
+        return tyro.cli(make, args=arguments, prog="python -m paper_figures")
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # a full disk, say: where the code was then is no news
+        print(sentence(error), file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

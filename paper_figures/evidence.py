@@ -97,9 +97,11 @@ def key(sources: Path = SOURCES) -> str:
     hasher.update("\n".join(stated).encode())
     proofs = sources / "proofs"
     files = [*sources.rglob("*.py"), *proofs.glob("*.v"), proofs / "_CoqProject"]
-    for path in [*sorted(files), rocq.build_folder() / "record.json"]:
+    places = {path.relative_to(sources).as_posix(): path for path in sorted(files)}
+    places["record of the build"] = rocq.build_folder() / "record.json"
+    for place, path in places.items():
         with suppress(FileNotFoundError):  # proofs that were not built here
-            hasher.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+            hasher.update(place.encode() + b"\0" + path.read_bytes() + b"\0")
     return hasher.hexdigest()
 
 

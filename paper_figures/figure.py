@@ -191,7 +191,6 @@ def compute(figure: PaperFigure, results_folder: Path, runs: Path) -> bool:
             experiments = figure.experiments(figure.parameters)
             folders = {name: trained.folder(each, runs) for name, each in experiments.items()}
             results = figure.compute(figure.parameters, folders)
-    save_results(path, key, results)
     origin = {
         "seconds": round(time.perf_counter() - start, 2),
         "parameters": repr(figure.parameters),
@@ -201,6 +200,8 @@ def compute(figure: PaperFigure, results_folder: Path, runs: Path) -> bool:
     write_atomically(
         origin_file(figure.name, results_folder), json.dumps(origin, indent=1).encode()
     )
+    # Last: results that are there have their own origin beside them, also after a break between.
+    save_results(path, key, results)
     return True
 
 

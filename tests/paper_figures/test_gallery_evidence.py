@@ -92,6 +92,12 @@ def test_a_changed_source_asks_for_new_checks(sources, changed):
     assert evidence.key(sources) != before
 
 
+def test_a_module_of_another_package_asks_for_new_checks(sources):
+    before = evidence.key(sources)
+    (sources / "evidence").rename(sources / "elsewhere")
+    assert evidence.key(sources) != before
+
+
 def test_proofs_that_are_built_or_another_rocq_ask_for_new_checks(sources, tmp_path, monkeypatch):
     before = evidence.key(sources)
     (tmp_path / "record.json").write_text("{}")

@@ -407,13 +407,16 @@ def test_grids_begin_with_the_same_images(perfect, tmp_path):
 # What is recorded
 
 
-def test_figures_of_cifar10_wait_for_a_record(recorded_in, tmp_path, capsys):
+def test_figures_of_cifar10_wait_for_a_record(recorded_in, tmp_path, monkeypatch, capsys):
     assert len(CIFAR10) == 8
     recorded_in(tmp_path / "nothing")
+    monkeypatch.setattr("paper_figures.__main__.claims", {})  # checked elsewhere
     assert main([*CIFAR10, *options(tmp_path)]) == 0
-    told = capsys.readouterr().out
-    assert told.splitlines() == [f"{name}: not recorded yet" for name in CIFAR10]
-    assert not (tmp_path / "out").exists()
+    told = capsys.readouterr()
+    assert told.err == "Nothing to compute: all is saved.\n"
+    assert "8 not recorded: " in told.out
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["index.html"]
+    assert not (tmp_path / "results").exists()
     done = produce(FIGURES[CIFAR10[0]], *(tmp_path / name for name in ("results", "runs", "out")))
     assert (done.paths, done.computed, done.drawn) == ([], False, False)
     assert main(["list"]) == 0

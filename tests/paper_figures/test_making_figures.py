@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import re
 import subprocess
 import sys
@@ -191,6 +192,27 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path, monkeypatch)
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
+def test_results_never_stand_beside_the_origin_of_others(make, tmp_path, monkeypatch):
+    make()
+    written = []
+
+    def interrupted(path, content):
+        written.append(path.name)
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        write_atomically(path, content)
+
+    for module in ("figure", "results"):
+        monkeypatch.setattr(f"paper_figures.{module}.write_atomically", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        make(parameters=Parameters(height=2.0))
+    assert written == ["toy.origin.json", "toy.npz"]
+    monkeypatch.undo()
+    assert make(parameters=Parameters(height=2.0)).computed
+    origin = (tmp_path / "results" / "toy.origin.json").read_text()
+    assert "Parameters(height=2.0)" in origin
+
+
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"%PDF-")])
 def test_a_missing_or_changed_picture_is_drawn_again(make, toy, tmp_path, spoil):
     make()
@@ -343,6 +365,41 @@ def test_a_named_figure_asks_for_its_own_claims_alone(gallery, toy, monkeypatch,
     monkeypatch.setattr("paper_figures.__main__.claims", {"twinless": FALLS, HOLDS.id: HOLDS})
     assert main(["toy", "--processes", "1"]) == 0
     assert "1 claim checked: 1 theorem stands." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["--out", "--results", "--runs"])
+@pytest.mark.parametrize(
+    ("place", "reason"), [("note.txt", "is a file"), ("note.txt/deep", "is below the file ")]
+)
+def test_a_folder_that_is_none_is_refused_before_any_work(gallery, option, place, reason, capsys):
+    (gallery / "note.txt").write_text("kept")
+    assert main(["toy", option, place]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"{option} {place} {reason}")
+    assert told.endswith(": name another folder.\n")
+    assert (gallery / "note.txt").read_text() == "kept"
+    assert not (gallery / "build").exists()
+
+
+def test_a_folder_without_the_right_to_write_is_refused(gallery, monkeypatch, capsys):
+    # Asked of the system, not tried: for an administrator no folder is closed.
+    monkeypatch.setattr("paper_figures.__main__.os.access", lambda path, mode: False)
+    assert main(["toy", "--out", "here"]) == 2
+    assert capsys.readouterr().err == "--out here cannot be written to: name another folder.\n"
+
+
+def test_a_full_disk_is_told_in_one_line(gallery, monkeypatch, capsys):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("paper_figures.gallery.write_atomically", full)
+    assert main(["toy", "--quiet"]) == 1
+    assert capsys.readouterr().err == f"[Errno {errno.ENOSPC}] No space left on device.\n"
+
+
+def test_list_stands_alone(gallery, capsys):
+    assert main(["list", "toy"]) == 2
+    assert capsys.readouterr().err == "'list' takes no names: leave it out, or give it alone.\n"
 
 
 def test_an_unknown_name_is_answered_with_the_nearest(capsys):
