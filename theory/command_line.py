@@ -5,26 +5,33 @@ from __future__ import annotations
 import difflib
 import io
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from types import FrameType
 
+# Options begin with "--" too, so a rule is longer.
+RULE = re.compile(r"[╭╰+][─-]|[─-]{5,}$")
+HELP = re.compile(r"python -m [a-z_ ]+--help")
+
 
 @contextmanager
 def told_in_one_line() -> Iterator[None]:
-    """A command that cannot be read is told in one line instead of a box."""
+    """A command that cannot be read is told in one line instead of a box, with where to read on."""
     told = io.StringIO()
     try:
         with redirect_stderr(told):
             yield
     except SystemExit:
         lines = [line.strip("│| ") for line in told.getvalue().splitlines()]
-        # A frame with the title, the message, and a rule or the end of the frame.
-        frames = [i for i, line in enumerate(lines) if line[:1] and line[0] in "╭─╰+-"]
+        # A frame: a line with the title, the message, a rule, perhaps more, where to read on.
+        frames = [i for i, line in enumerate(lines) if RULE.match(line)]
         if len(frames) > 1:
-            lines = lines[frames[0] + 1 : frames[1]]
+            message = " ".join(lines[frames[0] + 1 : frames[1]]).rstrip(".")
+            more = HELP.search(" ".join(lines[frames[1] :]))
+            lines = [f"{message}; see {more[0]}." if more else f"{message}."]
         if lines:
             print(" ".join(lines), file=sys.stderr)
         raise

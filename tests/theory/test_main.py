@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tyro
 
 from theory.__main__ import main
 from theory.claims import Claim, FalseTwin, claims, lemma_2_2
+from theory.command_line import told_in_one_line
 from theory.evidence import ball, rational
 from theory.evidence.family import Family
 from theory.evidence.instance import Instance
@@ -422,9 +424,10 @@ def test_falsification_errors_are_one_sentence(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["prove"], "Unrecognized options: prove"),
+        (["prove"], "Unrecognized options: prove; see python -m theory --help."),
         (["verify", "--seed", "x"], "Error parsing --seed: invalid literal for int()"),
         ([], "Expected one of {list, show, verify, falsify"),
+        (["show"], "(required); see python -m theory show --help."),
     ],
 )
 def test_unreadable_commands_are_told_in_one_line(
@@ -434,6 +437,18 @@ def test_unreadable_commands_are_told_in_one_line(
         main(arguments)
     told = capsys.readouterr().err
     assert sentence in told
+    assert told.count("\n") == 1
+
+
+def test_a_missing_option_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    def needs(*, to: Path) -> None:
+        raise AssertionError(to)
+
+    with pytest.raises(SystemExit), told_in_one_line():
+        tyro.cli(needs, args=[], prog="python -m theory")
+    told = capsys.readouterr().err
+    assert "--to PATH" in told
+    assert told.endswith("; see python -m theory --help.\n")
     assert told.count("\n") == 1
 
 
