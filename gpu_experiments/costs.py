@@ -72,6 +72,9 @@ def costs(runs: Iterable[Path]) -> list[Phase]:
     found = [(path, json.loads((path / CONFIG).read_text(encoding="utf-8"))) for path in runs]
     if not found:
         raise ValueError("there is no run to add up: name a folder of runs.")
+    for path, config in found:
+        if config.get("data") not in (*KNOWN,):
+            raise ValueError(f"{path} is no run on images: name a folder of such runs alone.")
     first: dict[str, list[tuple[float, Operations, Mapping[str, Any], Mapping[str, Any]]]]
     first = defaultdict(list)
     seconds, images, flops = (defaultdict(float) for _ in range(3))

@@ -61,7 +61,7 @@ def compute(parameters: Parameters, runs: Mapping[str, Path]) -> Results:
     train, test = load("digits", split="train"), load("digits", split="test")
     streams = Streams(parameters.seed)
     flow = ImageFlow(replace(parameters.run.model, in_flight=parameters.images), train.shape)
-    state = RunFolder(runs["pretraining"], parameters.run.as_json()).load()
+    state = RunFolder(runs["pretraining"], parameters.run.as_json()).state()
     flow.load(state["generator"])
     target = moments(test.images.flatten(1))
 

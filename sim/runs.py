@@ -98,27 +98,7 @@ class RunFolder:
         for draft in [*self.path.glob(".*.draft"), *self.path.glob("*/.*.draft")]:
             if DRAFT.fullmatch(draft.name):
                 draft.unlink()
-        file = self.path / "checkpoint.pt"
-        state = None
-        if file.exists():
-            try:
-                state = torch.load(file, weights_only=True, map_location="cpu")
-                config, t = state.pop("config"), state["t"]
-                if not isinstance(config, dict) or not isinstance(t, int) or t < 0:
-                    raise TypeError
-            except OSError:
-                raise
-            except Exception as error:
-                raise ValueError(
-                    f"{file} is not a checkpoint of this program ({type(error).__name__}): remove "
-                    "the folder to start the run again."
-                ) from error
-            if config != self.config:
-                raise ValueError(
-                    f"{file} is of a run of another configuration "
-                    f"({_differences(config, self.config)}): remove the folder to start the run "
-                    "again."
-                )
+        state = self.state()
         done = 0 if state is None else int(state["t"])
         if [line["t"] for line in self.metrics()[:done]] != list(range(done)):
             raise ValueError(
@@ -130,6 +110,38 @@ class RunFolder:
             if (self.path / name).exists():
                 write(self.path / name, "".join(lines).encode())
         return state
+
+    def state(self) -> dict[str, Any] | None:
+        """The last checkpoint as it is, to be read and not gone on with: nothing in the folder is
+        changed.
+
+        Raises
+        ------
+        ValueError
+            When the checkpoint is none, or that of another configuration.
+        """
+        file = self.path / "checkpoint.pt"
+        if not file.exists():
+            return None
+        try:
+            state = torch.load(file, weights_only=True, map_location="cpu")
+            config, t = state.pop("config"), state["t"]
+            if not isinstance(config, dict) or not isinstance(t, int) or t < 0:
+                raise TypeError
+        except OSError:
+            raise
+        except Exception as error:
+            raise ValueError(
+                f"{file} is not a checkpoint of this program ({type(error).__name__}): remove "
+                "the folder to start the run again."
+            ) from error
+        if config != self.config:
+            raise ValueError(
+                f"{file} is of a run of another configuration "
+                f"({_differences(config, self.config)}): remove the folder to start the run "
+                "again."
+            )
+        return dict(state)
 
     def checkpoint(self, state: Mapping[str, Any]) -> None:
         """Replace the checkpoint by this state, which has the round as ``"t"``."""

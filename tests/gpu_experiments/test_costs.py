@@ -86,3 +86,9 @@ def test_the_longest_first_fit_is_the_pretraining(runs, tmp_path):
 def test_no_run_is_told():
     with pytest.raises(ValueError, match="no run to add up"):
         costs([])
+
+
+def test_a_run_of_another_kind_is_told(tmp_path):
+    (tmp_path / "config.json").write_text('{"data": {"kind": "TwoMoons"}}')
+    with pytest.raises(ValueError, match="is no run on images"):
+        costs([tmp_path])

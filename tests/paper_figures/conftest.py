@@ -184,6 +184,12 @@ def synthetic_record(tmp_path_factory):
     return record
 
 
+def _content(folders):
+    """Every file of the runs by its path."""
+    runs = [path for given in folders for path in given.values()]
+    return {file: file.read_bytes() for run in runs for file in run.rglob("*") if file.is_file()}
+
+
 @pytest.fixture(scope="session")
 def computed(tmp_path_factory, synthetic_record):
     """Results of a figure at reduced size."""
@@ -204,7 +210,10 @@ def computed(tmp_path_factory, synthetic_record):
                 for done in trained.run(trained.missing(wanted, runs), runs, 1):
                     assert not done.error
                 folders = ({key: trained.folder(each, runs) for key, each in wanted.items()},)
+            before = _content(folders)
             memory[name] = figure.compute(parameters, *folders)
+            # A figure reads runs: one that changes them makes them be run again.
+            assert _content(folders) == before
         return memory[name]
 
     return results

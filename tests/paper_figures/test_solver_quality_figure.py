@@ -56,6 +56,6 @@ def test_what_a_run_ends_with_is_the_fit_of_its_own_pretraining(reduced, tmp_pat
     flow.fit(images, Streams(0)("pretraining"))
     noise = flow.noise(5, Streams(1)("noise"))
     here = flow.transport(noise)
-    flow.load(RunFolder(tmp_path / "run", run.as_json()).load()["generator"])
+    flow.load(RunFolder(tmp_path / "run", run.as_json()).state()["generator"])
     # To the rounding of other numbers of threads.
     np.testing.assert_allclose(flow.transport(noise), here, atol=1e-4)

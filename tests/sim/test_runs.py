@@ -141,6 +141,20 @@ def test_metrics_after_the_checkpoint_are_dropped_on_resuming(tmp_path: Path) ->
     assert folder.metrics() == [{"t": 0, "reward": 0.0}, {"t": 1, "reward": 1 / 3}]
 
 
+def test_a_checkpoint_can_be_read_without_changing_the_run(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, CONFIG)
+    for t in range(3):
+        folder.append({"t": t})
+    folder.checkpoint({"t": 1, "generator": {"mean": torch.ones(2)}})
+    (tmp_path / ".checkpoint.pt.7.draft").touch()
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    state = folder.state()
+    assert state is not None
+    assert (state["t"], state["generator"]["mean"].tolist()) == (1, [1.0, 1.0])
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert RunFolder(tmp_path / "begun", CONFIG).state() is None
+
+
 def test_a_full_disk_leaves_the_last_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
