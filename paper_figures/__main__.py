@@ -15,14 +15,16 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import joblib
 import tyro
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from paper_figures import evidence, gallery, style
@@ -31,7 +33,7 @@ from paper_figures.evidence import Checked
 from paper_figures.figure import PaperFigure, is_recorded, on_disk, produce
 from paper_figures.registry import FIGURES, MISSING
 from theory.claims import Claim, claims
-from theory.command_line import ended, nearest, sentence
+from theory.command_line import ended, nearest, sentence, told_in_one_line
 from theory.workers import unordered
 
 if TYPE_CHECKING:  # it needs torch
@@ -322,23 +324,31 @@ def _why_not(name: str) -> str:
         return (
             f'The figure {name!r} needs {MISSING[name]}: install it with pip install -e ".[sim]".'
         )
-    return f"There is no figure named {name!r}; did you mean {nearest(name, [*FIGURES, LIST])!r}?"
+    return f"There is no figure named {name!r}: did you mean {nearest(name, [*FIGURES, LIST])!r}?"
 
 
 def _list() -> None:
     table = Table("name", "what it shows", box=None)
     for figure in FIGURES.values():
         state = "" if is_recorded(figure) else f" ({NOT_RECORDED})"
-        table.add_row(figure.name, figure.caption + state)
+        table.add_row(figure.name, escape(figure.caption) + state)
     for name, library in MISSING.items():
         table.add_row(name, f"(needs {library}, of the extra sim)")
     Console().print(table)
 
 
+@wraps(make)
+def _asked(*names: Any, **options: Any) -> Callable[[], int]:
+    """Reading a command and doing it are two: what is told while it is done is told at once."""
+    return partial(make, *names, **options)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command on the given arguments (those of the process by default); its exit status."""
     try:
-        return tyro.cli(make, args=arguments, prog="python -m paper_figures")
+        with told_in_one_line():
+            asked = tyro.cli(_asked, args=arguments, prog="python -m paper_figures")
+        return asked()
     except BrokenPipeError:
         raise
     except OSError as error:  # a full disk, say: where the code was then is no news

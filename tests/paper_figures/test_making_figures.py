@@ -405,7 +405,7 @@ def test_list_stands_alone(gallery, capsys):
 def test_an_unknown_name_is_answered_with_the_nearest(capsys):
     assert main(["digit_bais"]) == 2
     assert capsys.readouterr().err.strip() == (
-        "There is no figure named 'digit_bais'; did you mean 'digits_bias'?"
+        "There is no figure named 'digit_bais': did you mean 'digits_bias'?"
     )
 
 
@@ -433,6 +433,16 @@ def test_an_unknown_option_is_refused(capsys):
     with pytest.raises(SystemExit) as exit_:
         main(["--colour"])
     assert exit_.value.code == 2
+    assert capsys.readouterr().err == (
+        "Unrecognized options: --colour; see python -m paper_figures --help.\n"
+    )
+
+
+def test_the_list_shows_brackets_of_a_caption(toy, monkeypatch, capsys):
+    bracketed = dataclasses.replace(toy[0], caption="reweighting by w/E[w]")
+    monkeypatch.setattr("paper_figures.__main__.FIGURES", {"toy": bracketed})
+    assert main(["list"]) == 0
+    assert "w/E[w]" in capsys.readouterr().out
 
 
 def test_the_list_names_every_figure():

@@ -110,7 +110,7 @@ def describe(claim: Claim) -> str:
         *([f"Searched  {claim.searched}"] if claim.searched else []),
         *([f"Fails on  {claim.counterexample}"] if claim.counterexample is not None else []),
         f"Evidence  {', '.join(claim.advertised)}",
-        *(f"Core      {core.name}: {core.says} {core.step}" for core in claim.cores),
+        *(f"Core      {core.name}: {core.says}\n          {core.step}" for core in claim.cores),
         *(f"Rocq      {name}" for name in claim.machine_checked),
         "False twins",
         *(f"  {twin.name}: {twin.says}" for twin in claim.false_twins),
