@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from html.parser import HTMLParser
 from urllib.parse import unquote
@@ -9,9 +10,11 @@ from urllib.parse import unquote
 import pytest
 from PIL import Image
 
-from paper_figures import gallery
+from paper_figures import evidence, gallery
+from paper_figures.evidence import Checked
 from paper_figures.registry import FIGURES
 from tests.paper_figures import toy_gallery
+from theory import provenance
 from theory.claims import claims
 
 VOID = {"meta", "link", "img"}
@@ -166,12 +169,58 @@ def test_evidence_is_that_of_the_report_or_said_to_be_missing(made):
     assert toy_gallery.HOLDS.source in tenth
 
 
+def test_the_list_of_claims_says_where_each_is_seen(made):
+    path, _, _ = made
+    html = path.read_text(encoding="utf-8")
+    items = dict(re.findall(r'<li id="claim-([\w.-]+)"[^>]*>(.*?)</li>', html, re.DOTALL))
+    assert set(items) == set(toy_gallery.LIBRARY)
+    for name, item in items.items():
+        seen = {each.name for each in toy_gallery.FIGURES.values() if name in each.claims}
+        assert set(re.findall(r'href="#(\w+)"', item)) == seen
+
+
+def test_only_instances_that_were_decided_are_counted(tmp_path):
+    report = {
+        **toy_gallery.reports(tmp_path)[toy_gallery.HOLDS.id].report,
+        "verdicts": [{"status": status} for status in ("holds", "out of reach", "holds")],
+    }
+    figure = toy_gallery.FIGURES["waiting"]
+    checked = {toy_gallery.HOLDS.id: Checked(report, "today")}
+    claimed = dataclasses.replace(figure, claims=(toy_gallery.HOLDS.id,))
+    path, _ = gallery.write(
+        {"waiting": claimed}, {}, toy_gallery.LIBRARY, checked, tmp_path, tmp_path, {}
+    )
+    assert "Checked today, on 2 instances" in Page(path.read_text(encoding="utf-8")).of("waiting")
+
+
+def test_a_failure_without_a_picture_is_told_too(tmp_path):
+    figures = {"waiting": toy_gallery.FIGURES["waiting"]}
+    path, (entry,) = gallery.write(
+        figures, {}, {}, {}, tmp_path, tmp_path, {"waiting": toy_gallery.FAILURE}
+    )
+    assert entry.state == "failed"
+    text = Page(path.read_text(encoding="utf-8")).of("waiting")
+    assert f"Could not be made: {toy_gallery.FAILURE}: python -m" in text
+
+
+def test_a_report_that_was_made_again_is_handed_out_again(tmp_path):
+    out = tmp_path / "out"
+    reports = toy_gallery.reports(tmp_path)
+    for _ in "12":
+        gallery.write({}, {}, toy_gallery.LIBRARY, reports, out, tmp_path, {})
+        for name in reports:
+            report = evidence.report_file(name, tmp_path)
+            assert (out / "data" / "claims" / f"{name}.json").read_bytes() == report.read_bytes()
+            report.write_bytes(report.read_bytes() + b"\n")
+
+
 def test_provenance_and_meaning_of_the_arrays_stand_with_the_figure(made):
     _, _, page = made
     second = page.of("second")
     assert "python -m paper_figures second" in second
     assert "Parameters(height=1.0, long=False)" in second
-    assert re.search(r"Revision \w", second)
+    revision = provenance.environment([])["revision"]
+    assert f"Revision {revision or 'outside a repository'} Versions" in second
     assert re.search(r"Computed \d{4}-\d\d-\d\d \d\d:\d\d \S+, in \d+\.\d s", second)
     assert "x and y have shape (points,), in metres" in second
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from scipy.special import logsumexp
-from scipy.stats import binom, linregress
+from scipy.stats import binom, linregress, truncnorm
 
 from paper_figures import many_candidates
 from tests.paper_figures.conftest import REDUCED
@@ -47,11 +47,14 @@ def test_two_levels_against_the_binomial_sum(computed, column):
     assert results["remainder"][row, column] == pytest.approx(np.abs(far - first).max(), rel=1e-6)
 
 
-@pytest.mark.parametrize(("law", "reach"), [("uniform", 1.0), ("steep", 6.0)])
-def test_pairs_against_the_double_sum(computed, law, reach):
+@pytest.mark.parametrize(
+    ("law", "rewards"),
+    [("uniform", UNIFORM), ("steep", 6 * UNIFORM), ("normal", truncnorm(-3, 3).ppf(UNIFORM))],
+)
+def test_pairs_against_the_double_sum(computed, law, rewards):
     results = computed("many_candidates")
     row = results["laws"].tolist().index(law)
-    weights = np.exp(reach * UNIFORM)
+    weights = np.exp(rewards)
     factors = 2 * (weights[:, None] / (weights[:, None] + weights)).mean(axis=1)
     far = np.abs(factors - weights / weights.mean())
     assert results["error"][row, 1] == pytest.approx(far.max(), rel=1e-11)

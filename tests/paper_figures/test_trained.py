@@ -15,6 +15,7 @@ from paper_figures.registry import FIGURES
 from sim.experiment import with_fields
 from sim.presets import EXPERIMENTS
 from sim.runs import METRICS
+from sim.sweep import Ended
 
 TINY = {"generator": "gaussian", "kept": "20", "real": "50", "iterations": "2", "saved": "40"}
 
@@ -135,6 +136,27 @@ def test_the_command_makes_runs_and_says_which_failed(monkeypatch, tmp_path, cap
     assert "gaussian-7-" in told
     assert "Traceback" not in told
     assert "Not made: toy." in told
+
+
+def test_a_run_that_another_process_completes_meanwhile_is_no_failure(
+    monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setitem(FIGURES, "toy", TOY)
+    run = trained.run
+
+    def shared(wanted, root, processes):
+        """The first run is refused while another process makes it, which ends before the last."""
+        first = min(wanted)
+        yield Ended(first, f"{first} is being written by another process")
+        for done in run(wanted, root, processes):
+            if done.name != first:
+                yield done
+
+    monkeypatch.setattr(trained, "run", shared)
+    folders = [f"--{name}={tmp_path / name}" for name in ("out", "results", "runs")]
+    assert main(["toy", *folders, "--processes", "1"]) == 0
+    assert "is being written by another process" in capsys.readouterr().err
+    assert (tmp_path / "out" / "toy.png").is_file()
 
 
 def test_no_processes_make_no_runs(capsys):
