@@ -245,6 +245,9 @@ def _run(work: _Work, runs: Path, processes: int, bar: Bar) -> dict[str, str]:
             print(errors[done.name], file=sys.stderr)
         else:
             bar.tell(f"{done.name}: run")
+    # What another process was making may be complete by now.
+    missing = trained.missing(work.runs, runs)
+    errors = {name: error for name, error in errors.items() if name in missing}
     return {
         figure: next(errors[name] for name in sorted(needed) if name in errors)
         for figure, needed in work.readers.items()
