@@ -86,6 +86,13 @@ def test_the_share_stays_between_its_bounds(results, loop):
     if loop == "pure":
         np.testing.assert_allclose(least, share[0] ** (2.0 ** np.arange(len(share))), rtol=1e-6)
         assert (share <= results["pure_most"]).all()
+        # It begins with all that weighs no more than the moon's best point.
+        x, y = np.meshgrid(results["x"], results["y"], indexing="ij")
+        moon = above(np.column_stack([x.ravel(), y.ravel()])).reshape(x.shape)
+        light = results["reward"] <= results["reward"][moon].max()
+        most = results["start"][light].sum() * np.diff(results["x"])[0] * np.diff(results["y"])[0]
+        bounds = np.cumprod(np.append(1, results["factor_bound"][: len(share) - 1]))
+        np.testing.assert_allclose(results["pure_most"], most * bounds, rtol=1e-9)
     else:
         # One half of the data stays real: half of the share, and more by the envelope.
         assert results["mixed_floor"] == pytest.approx(share[0] / 2, rel=1e-12)

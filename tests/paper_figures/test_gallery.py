@@ -179,18 +179,26 @@ def test_the_list_of_claims_says_where_each_is_seen(made):
         assert set(re.findall(r'href="#(\w+)"', item)) == seen
 
 
-def test_only_instances_that_were_decided_are_counted(tmp_path):
+def test_evidence_that_is_partial_is_told_as_it_is(tmp_path):
     report = {
         **toy_gallery.reports(tmp_path)[toy_gallery.HOLDS.id].report,
+        "strongest": "numeric",
+        "counterexample": {"status": "fails"},
         "verdicts": [{"status": status} for status in ("holds", "out of reach", "holds")],
+        "twins": [{"refuted": True}, {"refuted": False}, {"refuted": True}],
     }
-    figure = toy_gallery.FIGURES["waiting"]
+    claimed = dataclasses.replace(
+        toy_gallery.FIGURES["waiting"], claims=(toy_gallery.HOLDS.id, toy_gallery.UNCHECKED.id)
+    )
     checked = {toy_gallery.HOLDS.id: Checked(report, "today")}
-    claimed = dataclasses.replace(figure, claims=(toy_gallery.HOLDS.id,))
     path, _ = gallery.write(
         {"waiting": claimed}, {}, toy_gallery.LIBRARY, checked, tmp_path, tmp_path, {}
     )
-    assert "Checked today, on 2 instances" in Page(path.read_text(encoding="utf-8")).of("waiting")
+    text = Page(path.read_text(encoding="utf-8")).of("waiting")
+    assert "theorem, holds · numeric · 2 of 3 false twins refuted" in text
+    assert "Checked today, on 3 instances" in text  # the counterexample is one
+    for claim in (toy_gallery.HOLDS, toy_gallery.UNCHECKED):
+        assert f"Assumes {' '.join('; '.join(claim.hypotheses).split())} Source" in text
 
 
 def test_a_failure_without_a_picture_is_told_too(tmp_path):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import json
 import shutil
+import sys
+from importlib.metadata import packages_distributions
 
 import pytest
 
@@ -110,6 +113,33 @@ def test_another_version_of_a_library_asks_for_new_checks(sources, monkeypatch):
     before = evidence.key(sources)
     monkeypatch.setattr(evidence, "version", lambda name: "0")
     assert evidence.key(sources) != before
+
+
+def test_another_python_asks_for_new_checks(sources, monkeypatch):
+    before = evidence.key(sources)
+    monkeypatch.setattr(evidence.platform, "python_version", lambda: "3.99.0")
+    assert evidence.key(sources) != before
+
+
+# Of what theory imports from elsewhere: it prints, reads options, starts processes, or searches for
+# counterexamples of commands that the gallery does not run.
+WITHOUT_VERDICTS = {
+    "cloudpickle", "distributed", "hypothesis", "joblib", "pytest", "rich", "threadpoolctl", "tyro",
+}  # fmt: skip
+
+
+def test_libraries_are_those_that_theory_imports():
+    modules = set()
+    for path in evidence.SOURCES.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                modules.add(node.module.partition(".")[0])
+    foreign = modules - sys.stdlib_module_names - {"theory"}
+    of = packages_distributions()
+    known = {name for module in foreign for name in of.get(module, [module])}
+    assert {name.lower() for name in known} - WITHOUT_VERDICTS == set(evidence.LIBRARIES)
 
 
 def test_what_is_no_source_does_not_matter(sources):
