@@ -47,11 +47,12 @@ def test_runs_come_home_without_their_weights(tmp_path):
     }
 
 
-def test_the_same_runs_give_the_same_bytes(tmp_path):
+def test_the_same_runs_give_the_same_bytes(tmp_path, monkeypatch):
     write_run(tmp_path / "runs", "b", 2)
     write_run(tmp_path / "runs", "a", 2, seed=1)
     (one,) = pack(tmp_path / "runs", tmp_path / "one")
     (tmp_path / "runs" / "b" / "config.json").touch()
+    monkeypatch.setattr("gzip.time.time", lambda: 1e9)  # another day
     (two,) = pack(tmp_path / "runs", tmp_path / "two")
     assert one.read_bytes() == two.read_bytes()
 
@@ -86,6 +87,14 @@ def test_what_is_further_is_not_replaced(tmp_path):
     before = content(further)
     unpack(tmp_path / "parcel", tmp_path / "home")
     assert content(further) == before
+
+
+def test_what_is_as_far_is_replaced(tmp_path):
+    run = write_run(tmp_path / "runs", "run", 2)
+    pack(tmp_path / "runs", tmp_path / "parcel")
+    spoilt = write_run(tmp_path / "home", "run", 2, seed=1)
+    unpack(tmp_path / "parcel", tmp_path / "home")
+    assert (spoilt / "samples/001.npz").read_bytes() == (run / "samples/001.npz").read_bytes()
 
 
 def test_a_damaged_archive_is_refused(tmp_path):

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from gpu_experiments import theory_checks
 from gpu_experiments.theory_checks import ALARM, check_bands, check_run
@@ -80,6 +81,26 @@ def test_a_round_that_loses_weight_is_found(tmp_path):
     assert not found.holds
     assert found.t == 3
     assert "weight fails: " in str(found)
+
+
+def test_a_fall_is_in_standard_errors_of_the_difference_of_two_rounds():
+    lines = [
+        {"weight": weight, "weight_se": error}
+        for weight, error in ((2.0, 3.0), (3.0, 4.0), (1.0, 3.0), (1.0, 4.0))
+    ]
+    found = theory_checks._weight(lines)
+    assert (found.t, found.found) == (2, pytest.approx(2 / 5))
+    # One of three differences goes that far by chance with probability ALARM.
+    assert 3 * norm.sf(found.allowed) == pytest.approx(ALARM)
+
+
+def test_shares_that_stay_may_move_by_chance_alone():
+    """Two classes have one degree of freedom: chi-square is then the square of a normal."""
+    lines = [{"shares": {"a": 0.5, "b": 0.5}, "candidates": n} for n in (100, 400)]
+    found = theory_checks._divergence(lines, 0.3, K)
+    square = norm.isf(ALARM / 4) ** 2
+    allowed = envelope_kl(0.3, K, 1) + square / 2 * (1 / 100 + 1 / 400)
+    assert (found.found, found.allowed) == (0, pytest.approx(allowed))
 
 
 def test_low_rewards_that_come_back_are_found(tmp_path):

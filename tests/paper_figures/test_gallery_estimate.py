@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import statistics
 
 import pytest
 from rich.console import Console
@@ -23,7 +24,7 @@ TOY = toy_gallery.FIGURES["second"]
 def shipped(monkeypatch, tmp_path):
     table = {
         "claims": {"known": 4.0, "other": 6.0, "third": 20.0},
-        "runs": {"line-pure-gaussian": 3.0},
+        "runs": {"LineMixture-pure-gaussian": 3.0, "another": 100.0},
         "computed": {"second": 7.0},
         "drawn": {"second": 2.0},
     }
@@ -73,7 +74,7 @@ def test_a_run_takes_as_long_as_the_latest_of_its_label(shipped, experiment, tmp
     from paper_figures.trained import label
 
     fallback = shipped.run(experiment)
-    assert fallback == 3.0  # the only one in the table, whatever its name
+    assert fallback == 3.0  # of whatever seed
     # The first, latest of all, is another label's: that of seed 11.
     for age, (suffix, seconds) in enumerate(
         [("1-0123456789abcdef", 50.0), ("0123456789abcdef", 5.0), ("fedcba9876543210", 9.0)]
@@ -132,6 +133,14 @@ def test_time_left_follows_the_pace_that_is_found(clock):
     assert task.fields["left"] == pytest.approx(0.0)
 
 
+@pytest.mark.parametrize(("after", "pace"), [(0.1, 0.5), (1000.0, 3.0)])
+def test_the_first_part_alone_is_not_believed_beyond_reason(clock, after, pace):
+    bar = Bar(Console(quiet=True), {"runs": [10.0, 10.0]}, 1)
+    clock[0] = after
+    bar.done("runs", 10.0)
+    assert bar.progress.tasks[0].fields["left"] == pytest.approx(10.0 * pace)
+
+
 def test_the_bar_counts_down_between_its_parts(clock):
     bar = Bar(Console(quiet=True), {"runs": [60.0]}, 1)
     column = estimate._Left()
@@ -140,6 +149,20 @@ def test_the_bar_counts_down_between_its_parts(clock):
     assert column.render(bar.progress.tasks[0]).plain == "about 20 s left"
     clock[0] = 80.0
     assert column.render(bar.progress.tasks[0]).plain == "nearly done"
+
+
+def test_the_table_is_measured_where_there_is_something_to_measure(tmp_path):
+    shipped = json.loads(estimate.SHIPPED.read_text())
+    report = evidence.report_file("lemma-2.2", tmp_path)
+    report.parent.mkdir()
+    report.write_text(json.dumps({"key": "", "time": "", "report": {"seconds": 123.44}}))
+    found = estimate._measured(tmp_path, tmp_path)
+    assert set(found) == set(estimate.KINDS)
+    assert set(found["claims"]) == set(claims)
+    assert found["claims"].pop("lemma-2.2") == 123.4
+    for kind, table in found.items():
+        middle = statistics.median(shipped[kind].values())
+        assert table == {name: round(shipped[kind].get(name, middle), 1) for name in table}
 
 
 def test_the_shipped_table_knows_claims_and_figures():

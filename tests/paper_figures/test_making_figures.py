@@ -365,6 +365,10 @@ def test_a_named_figure_asks_for_its_own_claims_alone(gallery, toy, monkeypatch,
     monkeypatch.setattr("paper_figures.__main__.claims", {"twinless": FALLS, HOLDS.id: HOLDS})
     assert main(["toy", "--processes", "1"]) == 0
     assert "1 claim checked: 1 theorem stands." in capsys.readouterr().out
+    # What is known already is told apart from what was checked now.
+    assert main(["--processes", "1"]) == 1
+    told = capsys.readouterr().out
+    assert "1 did not stand (1 of them checked before, " in told
 
 
 @pytest.mark.parametrize("option", ["--out", "--results", "--runs"])
