@@ -16,14 +16,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
 import theory
-from paper_figures.results import write_atomically
+from paper_figures.results import installed, write_atomically
 from theory.claims.claim import Claim
 from theory.evidence import rocq
 from theory.evidence.verdict import Status
@@ -92,7 +91,7 @@ class Checked:
 def key(sources: Path = SOURCES) -> str:
     """Hash of all that checks depend on, those of the proofs included: 64 hexadecimal digits."""
     hasher = hashlib.sha256()
-    stated = [f"{name} {_installed(name)}" for name in LIBRARIES]
+    stated = [f"{name} {installed(name)}" for name in LIBRARIES]
     stated += [f"python {platform.python_version()}", f"rocq {rocq.version()}"]
     hasher.update("\n".join(stated).encode())
     proofs = sources / "proofs"
@@ -103,13 +102,6 @@ def key(sources: Path = SOURCES) -> str:
         with suppress(FileNotFoundError):  # proofs that were not built here
             hasher.update(place.encode() + b"\0" + path.read_bytes() + b"\0")
     return hasher.hexdigest()
-
-
-def _installed(library: str) -> str:
-    try:
-        return version(library)
-    except PackageNotFoundError:
-        return "absent"
 
 
 def report_file(identifier: str, results: Path) -> Path:

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 __all__ = [
     "LIBRARIES",
     "Results",
+    "installed",
     "load",
     "read_results",
     "results_key",
@@ -58,7 +59,7 @@ def results_key(figure_file: Path, parameters: object) -> str:
     """
     hasher = hashlib.sha256()
     for library in LIBRARIES:
-        hasher.update(f"{library} {_installed(library)}\n".encode())
+        hasher.update(f"{library} {installed(library)}\n".encode())
     hasher.update(f"python {platform.python_version()}\n{parameters!r}\n".encode())
     root = figure_file.resolve().parents[1]
     for path in source_files(figure_file):
@@ -66,7 +67,8 @@ def results_key(figure_file: Path, parameters: object) -> str:
     return hasher.hexdigest()
 
 
-def _installed(library: str) -> str:
+def installed(library: str) -> str:
+    """Version of a library, "absent" if it is not installed."""
     try:
         return version(library)
     except PackageNotFoundError:

@@ -184,7 +184,7 @@ def test_evidence_that_is_partial_is_told_as_it_is(tmp_path):
         **toy_gallery.reports(tmp_path)[toy_gallery.HOLDS.id].report,
         "strongest": "numeric",
         "counterexample": {"status": "fails"},
-        "verdicts": [{"status": status} for status in ("holds", "out of reach", "holds")],
+        "verdicts": [{"status": status} for status in ("holds", "holds", *2 * ["out of reach"])],
         "twins": [{"refuted": True}, {"refuted": False}, {"refuted": True}],
     }
     claimed = dataclasses.replace(

@@ -111,7 +111,7 @@ def test_proofs_that_are_built_or_another_rocq_ask_for_new_checks(sources, tmp_p
 
 def test_another_version_of_a_library_asks_for_new_checks(sources, monkeypatch):
     before = evidence.key(sources)
-    monkeypatch.setattr(evidence, "version", lambda name: "0")
+    monkeypatch.setattr(evidence, "installed", lambda name: "0")
     assert evidence.key(sources) != before
 
 

@@ -101,6 +101,8 @@ def test_runs_are_compared_in_the_rounds_that_all_have(perfect, tmp_path):
     # Metrics of a made-up run do not depend on its length either.
     for key, array in expected.items():
         np.testing.assert_array_equal(found[key], array)
+    shared = image_quality.compute(runs, ("class-mixed",))["class-mixed_frechet"]
+    np.testing.assert_array_equal(shared, 3 * [[10, 11, 12, 13, 14]])
     whole = image_quality.compute(runs, ("class-mixed",), whole=True)["class-mixed_frechet"]
     np.testing.assert_array_equal(whole[0], [10, 11, 12, 13, 14, 15, 16])
     assert np.isnan(whole[1:, 5:]).all()
