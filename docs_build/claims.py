@@ -43,9 +43,8 @@ class ClaimPage:
 
     @property
     def title(self) -> str:
-        """Its name with a capital, where the first word is one and not a symbol."""
-        first, rest = self.claim.name[:1], self.claim.name[1:]
-        return (first if rest[:1] == " " else first.upper()) + rest
+        """What stands above it, see :attr:`Claim.heading`."""
+        return self.claim.heading
 
     @property
     def numbered(self) -> bool:

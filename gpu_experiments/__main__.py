@@ -68,7 +68,7 @@ class List:
 class Show:
     """Show everything that a preset's runs depend on, as JSON."""
 
-    preset: tyro.conf.Positional[str]
+    preset: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="PRESET")]
     """Name of the preset, as in the list."""
 
 
@@ -76,7 +76,7 @@ class Show:
 class Run:
     """Run a preset: all its runs, one after the other, each in a folder of its own."""
 
-    preset: tyro.conf.Positional[str]
+    preset: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="PRESET")]
     """Name of the preset, as in the list."""
     only: tuple[str, ...] | None = None
     """These of its runs, by name."""
@@ -119,7 +119,7 @@ class Lease:
     """Run a preset in the background on a machine that is held for minutes: start it or find it
     going, wait, and pack what is worth taking home. Give the same command again to go on."""
 
-    preset: tyro.conf.Positional[str]
+    preset: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="PRESET")]
     """Name of the preset, as in the list."""
     to: Path
     """Folder for the archives and the end of the log."""
@@ -139,9 +139,9 @@ class Lease:
 class Unpack:
     """Put runs that a lease packed where figures of recorded runs look for them."""
 
-    archives: tyro.conf.Positional[Path]
+    archives: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="ARCHIVES")]
     """Folder of the archives."""
-    out: tyro.conf.Positional[Path]
+    out: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="OUT")]
     """Folder for the runs."""
 
 
@@ -149,7 +149,7 @@ class Unpack:
 class Solvers:
     """Compare a preset's solver with the paper's 250 Euler steps on its pretrained model."""
 
-    preset: tyro.conf.Positional[str]
+    preset: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="PRESET")]
     """Name of the preset, as in the list."""
     json: Path
     """File for the result."""
@@ -165,7 +165,7 @@ class Solvers:
 class Profile:
     """Measure a preset's training and sampling on a device, and estimate how long it takes."""
 
-    preset: tyro.conf.Positional[str] = "cifar10-fast"
+    preset: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="[PRESET]")] = "cifar10-fast"
     """Name of the preset, as in the list."""
     device: str = "auto"
     """Where to run: auto, cpu, cuda, or one like cuda:1."""

@@ -48,7 +48,9 @@ CHECKING, RUNNING, DRAWING = "claims", "runs", "figures"
 
 def make(
     names: Annotated[
-        tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="[NAME ...]")
+        tuple[str, ...],
+        tyro.conf.Positional,
+        tyro.conf.arg(metavar="[NAME ...]", help_behavior_hint=""),
     ] = (),
     /,
     out: Path = Path("build/figures"),

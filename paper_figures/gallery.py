@@ -43,7 +43,7 @@ ENLARGED = 1.3
 RECORDING = "python -m gpu_experiments run cifar10-record"
 """Makes the runs on a GPU that recorded figures read."""
 
-SPELLED = {"cifar10": "CIFAR-10", "kl": "KL"}
+SPELLED = {"cifar10": "CIFAR-10", "kl": "KL", "lorenz": "Lorenz"}
 """Words of the figures' names that are not spelled as there."""
 
 STRENGTHS = {

@@ -65,7 +65,7 @@ class List:
 class Show:
     """Show all fields of an experiment, which `run` and its sweeps can set."""
 
-    name: tyro.conf.Positional[str]
+    name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
     """Name of the experiment, as in the list."""
     preset: Preset = "quick"
     """Sizes and settings."""
@@ -77,7 +77,7 @@ class Show:
 class Run:
     """Run an experiment, with --FIELD VALUE for every field that `show` has."""
 
-    name: tyro.conf.Positional[str]
+    name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="NAME")]
     """Name of the experiment, as in the list."""
     preset: Preset = "quick"
     """Sizes and settings: quick, or as published."""
@@ -335,6 +335,10 @@ def _print_results(folder: RunFolder) -> None:
             _number(seconds.get(line["t"])),
             *(f"{line['shares'][group]:.3f}" for group in groups),
         )
+    table.caption = escape(
+        "E[r], E[w]: mean reward (log-odds) and weight of a round, ± standard error; s: seconds; "
+        "then the shares of the groups that are largest in the end"
+    )
     Console().print(table)
 
 

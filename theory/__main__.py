@@ -65,6 +65,13 @@ class UsageError(Exception):
     """A command that makes no sense; its message is one sentence with the remedy."""
 
 
+_Ids = Annotated[
+    tuple[str, ...],
+    tyro.conf.Positional,
+    tyro.conf.arg(metavar="[ID ...]", help_behavior_hint=""),
+]
+
+
 @dataclass(frozen=True)
 class List:
     """List the claims."""
@@ -74,7 +81,7 @@ class List:
 class Show:
     """Show what a claim says, where it comes from and its false twins."""
 
-    id: tyro.conf.Positional[str]
+    id: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ID")]
     """Id of the claim, as in the list."""
 
 
@@ -82,7 +89,7 @@ class Show:
 class Verify:
     """Check claims and refute their false twins."""
 
-    ids: tyro.conf.Positional[tuple[str, ...]] = ()
+    ids: _Ids = ()
     """Ids of claims, or Python files that define one; the whole library by default."""
     strength: Literal["machine-checked", "proved", "exact", "certified", "numeric"] | None = None
     """Only this strength of evidence; by default every one that a claim advertises."""
@@ -102,7 +109,7 @@ class Verify:
 class Falsify:
     """Search for a counterexample to a claim, a conjecture, a false twin or a claim of your own."""
 
-    target: tyro.conf.Positional[str]
+    target: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="TARGET")]
     """Id of a claim, ID:TWIN for a false twin, or a Python file that defines a claim."""
     twin: str | None = None
     """Name of a false twin of the claim."""
@@ -124,7 +131,7 @@ class Falsify:
 class Choices:
     """Which claims survive another curator: proved, survived or refuted for every choice model."""
 
-    ids: tyro.conf.Positional[tuple[str, ...]] = ()
+    ids: _Ids = ()
     """Ids of claims, told part by part; the table of the whole library by default."""
     models: tuple[str, ...] = ()
     """Choice models; all of them by default."""

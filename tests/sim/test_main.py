@@ -67,6 +67,7 @@ def test_a_run_prints_its_rounds_and_where_they_are(
     assert rows[2].split()[7:] == [
         f"{share:.3f}" for share in sorted(line["shares"].values(), reverse=True)
     ]
+    assert "E[r], E[w]: mean reward" in captured.out
 
 
 @pytest.mark.parametrize(

@@ -209,6 +209,12 @@ class Claim:
         return f"{sort.capitalize()} {number}" + (f", {kind}" if kind else "")
 
     @property
+    def heading(self) -> str:
+        """Its name with a capital, where the first word is one and not a symbol."""
+        first, rest = self.name[:1], self.name[1:]
+        return (first if rest[:1] == " " else first.upper()) + rest
+
+    @property
     def extremals(self) -> tuple[Extremal, ...]:
         """Every sort of extremal instances, always as a tuple."""
         if self.extremal is None:

@@ -59,6 +59,18 @@ def test_the_library_is_the_folder() -> None:
     assert discover(folder) == claims
 
 
+@pytest.mark.parametrize(
+    ("name", "heading"),
+    [
+        ("theorem-2.4-sharp", "Theorem 2.4, sharp"),
+        ("dominance-pure", "Stochastic dominance, pure loop"),
+        ("best-of-rounds", "t rounds and the best of K^t"),
+    ],
+)
+def test_a_heading_has_a_capital_unless_it_begins_with_a_symbol(name: str, heading: str) -> None:
+    assert claims[name].heading == heading
+
+
 def test_template_and_other_underscored_files_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "_draft.py").write_text("raise RuntimeError")
     assert discover(tmp_path) == {}
