@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from paper_figures import style
+from paper_figures import figure, style
 from paper_figures.__main__ import main
 from paper_figures.figure import PaperFigure, produce
 from paper_figures.registry import FIGURES
@@ -70,11 +70,11 @@ def toy(project):
 
 @pytest.fixture
 def make(toy, tmp_path):
-    figure, _ = toy
+    made, _ = toy
 
     def run(**changes):
         return produce(
-            dataclasses.replace(figure, **changes),
+            dataclasses.replace(made, **changes),
             tmp_path / "results",
             tmp_path / "runs",
             tmp_path / "figures",
@@ -217,6 +217,30 @@ def test_results_never_stand_beside_the_origin_of_others(make, tmp_path, monkeyp
 def test_a_missing_or_changed_picture_is_drawn_again(make, toy, tmp_path, spoil):
     make()
     spoil(tmp_path / "figures" / "toy.pdf")
+    again = make()
+    assert (again.computed, again.drawn) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "style.py", "curated_loops.mplstyle", "labels.py", "figure.py", "notation.py",
+        "claim.py", "lemma_2_2.py",
+    ],
+)  # fmt: skip
+def test_another_look_or_other_words_are_drawn_and_not_computed(make, monkeypatch, source):
+    make()
+    content = figure._hash
+    monkeypatch.setattr(
+        figure, "_hash", lambda path: "changed" if path.name == source else content(path)
+    )
+    again = make()
+    assert (again.computed, again.drawn) == (False, True)
+
+
+def test_another_matplotlib_draws_anew(make, monkeypatch):
+    make()
+    monkeypatch.setattr(figure, "version", lambda library: f"another {library}")
     again = make()
     assert (again.computed, again.drawn) == (False, True)
 
