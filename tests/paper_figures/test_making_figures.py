@@ -114,6 +114,24 @@ def test_a_shared_module_counts_and_unused_ones_do_not(project):
     assert results_key(project, Parameters()) != key
 
 
+@pytest.mark.parametrize(
+    ("what", "other"),
+    [
+        ("platform.python_version", lambda: "3.99.0"),
+        ("installed", lambda library: f"another {library}"),
+    ],
+)
+def test_another_python_or_another_library_is_computed_anew(project, monkeypatch, what, other):
+    key = results_key(project, Parameters())
+    monkeypatch.setattr(f"paper_figures.results.{what}", other)
+    assert results_key(project, Parameters()) != key
+
+
+def test_what_is_written_can_be_read_by_others(tmp_path):
+    write_atomically(tmp_path / "file", b"figure")
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644
+
+
 def test_a_package_that_loads_modules_by_name_counts_whole(project):
     root = project.parents[1]
     (root / "theory" / "law.py").write_text("import pkgutil\nMASS = 1\n")
