@@ -25,7 +25,7 @@ proofs: $(STAMP) ## check the Rocq proofs (needs Rocq and its libraries; says wh
 	@$(BIN)/python -m theory.evidence.rocq_build
 
 docs: $(STAMP) ## the documentation site into build/site, warnings as errors
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -W error -m mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -W error -m mkdocs build --strict
 	@echo "The site is build/site/index.html."
 
 bench: $(STAMP) ## the benchmarks, timed

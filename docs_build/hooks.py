@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
@@ -23,7 +23,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         files.append(File.generated(config, page.path, content=page.text))
         for path, content in page.files.items():
             files.append(File.generated(config, path, content=content))
-    config.nav = list(_navigation(config.nav or [], generated))
+    there = {file.src_uri for file in files}
+    config.nav = list(_navigation(config.nav or [], generated, there))
     return files
 
 
@@ -43,16 +44,17 @@ def _anchors(anchors: Iterable[AnchorLink]) -> Iterator[AnchorLink]:
         yield from _anchors(anchor.children)
 
 
-def _navigation(entries: Iterable[Any], generated: list[Page]) -> Iterator[Any]:
-    """The entries: a folder becomes its pages, and a page that was not made is dropped."""
-    paths = {page.path for page in generated}
+def _navigation(
+    entries: Iterable[Any], generated: list[Page], there: Container[str]
+) -> Iterator[Any]:
+    """The entries: a folder becomes its pages, and a page that is not there is dropped."""
     for entry in entries:
         ((title, target),) = entry.items()
         if target.endswith("/"):
             yield {
                 title: list(_folder([page for page in generated if page.path.startswith(target)]))
             }
-        elif target in paths:
+        elif target in there:
             yield entry
 
 
