@@ -46,7 +46,9 @@ _WITHOUT_NUMBERS = (
     "paper_figures.figure",
     "paper_figures.results",
 )
-LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "torchcfm", "diffusers")
+LIBRARIES = (
+    "numpy", "scipy", "python-flint", "numba", "scikit-learn", "torch", "torchcfm", "diffusers",
+)  # fmt: skip
 """Numerical libraries whose versions numbers may depend on."""
 
 _KEY, _DIGEST = "__key__", "__digest__"

@@ -7,6 +7,7 @@ import errno
 import re
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,11 @@ import pytest
 from paper_figures import figure, style
 from paper_figures.__main__ import main
 from paper_figures.figure import PaperFigure, produce
-from paper_figures.registry import FIGURES
+from paper_figures.registry import FIGURES, MISSING
 from paper_figures.results import (
+    _PACKAGES,
+    LIBRARIES,
+    _imports,
     load,
     read_results,
     results_key,
@@ -125,6 +129,24 @@ def test_another_python_or_another_library_is_computed_anew(project, monkeypatch
     key = results_key(project, Parameters())
     monkeypatch.setattr(f"paper_figures.results.{what}", other)
     assert results_key(project, Parameters()) != key
+
+
+# Of what the sources of figures import: it prints, reads options or files, starts processes, or is
+# part of the look.
+WITHOUT_NUMBERS = {
+    "cloudpickle", "distributed", "joblib", "matplotlib", "pillow", "pooch", "pyarrow",
+    "pytorch-lightning", "rich", "threadpoolctl", "tyro",
+}  # fmt: skip
+
+
+@pytest.mark.skipif(bool(MISSING), reason=f"figures are left out: {', '.join(MISSING)}")
+def test_libraries_are_those_that_figures_import():
+    files = {path for figure in FIGURES.values() for path in source_files(figure.file)}
+    modules = {name.partition(".")[0] for path in files for name in _imports(path)}
+    foreign = modules - sys.stdlib_module_names - set(_PACKAGES)
+    of = packages_distributions()
+    known = {name for module in foreign for name in of.get(module, [module])}
+    assert {name.lower() for name in known} - WITHOUT_NUMBERS == set(LIBRARIES)
 
 
 def test_what_is_written_can_be_read_by_others(tmp_path):
