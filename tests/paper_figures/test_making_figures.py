@@ -420,7 +420,7 @@ def test_a_claim_that_does_not_stand_makes_the_command_fail(gallery, monkeypatch
         r"1 did not stand \(checked before, [-\d]+ [:\d]+ .+, by the same code\)", output.out
     )
     page = (gallery / "build/figures/index.html").read_text(encoding="utf-8")
-    assert "without twins</strong> does not stand" in page
+    assert "Without twins</strong> does not stand" in page
 
 
 def test_a_named_figure_asks_for_its_own_claims_alone(gallery, toy, monkeypatch, capsys):

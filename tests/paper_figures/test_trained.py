@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,11 @@ def test_the_command_makes_runs_and_says_which_failed(monkeypatch, tmp_path, cap
     assert main(["toy", *folders, "--processes", "1"]) == 0
     assert (tmp_path / "out" / "toy.png").is_file()
     assert len(list((tmp_path / "runs").iterdir())) == 2
+    origin = json.loads((tmp_path / "results" / "toy.origin.json").read_text())
+    assert origin["runs"] == {
+        name: trained.folder(each, tmp_path / "runs").name
+        for name, each in experiments(TOY.parameters).items()
+    }
     capsys.readouterr()
     # A file in a folder's place cannot become one.
     broken = dataclasses.replace(TOY, parameters=Parameters(seeds=(7,)))
