@@ -48,7 +48,8 @@ from gpu_experiments.presets import PRESETS, Preset
 from sim.protocols import DivergedTraining
 from sim.recording import Status, record, rounds_left
 from sim.runs import CONFIG, METRICS, SECONDS, read_lines, write
-from theory.command_line import ended, nearest, sentence, told_in_one_line
+from theory.command_line import ended, sentence, told_in_one_line
+from theory.spelling import nearest
 
 RUNS = Path("build/runs/images")
 GOING = 75

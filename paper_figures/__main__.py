@@ -33,7 +33,8 @@ from paper_figures.evidence import Checked
 from paper_figures.figure import PaperFigure, is_recorded, on_disk, produce
 from paper_figures.registry import FIGURES, MISSING
 from theory.claims import Claim, claims
-from theory.command_line import ended, nearest, sentence, told_in_one_line
+from theory.command_line import ended, sentence, told_in_one_line
+from theory.spelling import nearest
 from theory.workers import unordered
 
 if TYPE_CHECKING:  # it needs torch

@@ -44,7 +44,8 @@ from sim.protocols import DivergedTraining
 from sim.recording import Status, Watch, record
 from sim.runs import METRICS, SECONDS, RunFolder, read_lines
 from sim.sweep import folder_name, points, sweep
-from theory.command_line import ended, nearest, sentence, told_in_one_line
+from theory.command_line import ended, sentence, told_in_one_line
+from theory.spelling import nearest
 from theory.workers import NoCluster
 
 RUNS = Path("build/runs")

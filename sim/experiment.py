@@ -28,8 +28,8 @@ from sim.protocols import Progress, silent
 from sim.runs import plain
 from sim.streams import Streams
 from theory.choice import Choice, PlackettLuce, choice_from_json
-from theory.command_line import nearest
 from theory.rewards import ClippedDistance
+from theory.spelling import nearest
 
 
 class UnknownField(ValueError):

@@ -48,7 +48,7 @@ from rich.text import Text
 from threadpoolctl import threadpool_limits
 
 from theory.claims import Claim, claims
-from theory.command_line import ended, nearest, told_in_one_line
+from theory.command_line import ended, told_in_one_line
 from theory.evidence.campaign import Outcome
 from theory.evidence.choice_report import choice_table, details, problems, write_counterexamples
 from theory.evidence.choice_table import DEFAULT_RUNS, Cell, table
@@ -58,6 +58,7 @@ from theory.evidence.table import claim_table, describe, show, verdict_table
 from theory.evidence.target import BadClaimFile, Target, one_line, read_claim_file
 from theory.evidence.verdict import Strength
 from theory.evidence.verify import DEFAULT_INSTANCES, Report, verify_all
+from theory.spelling import nearest
 from theory.workers import NoCluster
 
 

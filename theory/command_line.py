@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import io
 import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from types import FrameType
 
@@ -41,17 +40,6 @@ def sentence(error: BaseException) -> str:
     """The error's message on one line, as a sentence."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text[:1].upper() + text[1:] + ("" if text[-1] in ".?!" else ".")
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The known name that the given one begins, or else is most like."""
-    return max(
-        known,
-        key=lambda other: (
-            other.startswith(name),
-            difflib.SequenceMatcher(None, name.lower(), other.lower()).ratio(),
-        ),
-    )
 
 
 class Terminated(KeyboardInterrupt):
