@@ -282,7 +282,8 @@ def _draw_divergences(axes: Axes, results: Results) -> None:
 FIGURE = PaperFigure(
     name="envelope_and_lorenz",
     caption="Whatever the reward, the model gives a share of the real data no more than the "
-    "envelope, and its divergences are no larger than the envelope's; steep rewards reach both",
+    "envelope, and its divergences are no larger than the envelope's; steep rewards all but reach "
+    "both",
     file=Path(__file__),
     parameters=Parameters(),
     compute=compute,
