@@ -6,6 +6,7 @@
 VENV = .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.complete
+DEV = $(VENV)/.development
 PYTHON =
 WORKERS = 2
 MINIMUM = 3, 11
@@ -24,41 +25,41 @@ test: lint ## format, lint, types, and the whole suite with doctests and noteboo
 proofs: $(STAMP) ## check the Rocq proofs (needs Rocq and its libraries; says which) into build/proofs
 	@$(BIN)/python -m theory.evidence.rocq_build
 
-docs: $(STAMP) ## the documentation site into build/site, warnings as errors
+docs: $(DEV) ## the documentation site into build/site, warnings as errors
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -W error -m mkdocs build --strict
 	@echo "The site is build/site/index.html."
 
-bench: $(STAMP) ## the benchmarks, timed
+bench: $(DEV) ## the benchmarks, timed
 	@$(BIN)/python -m pytest tests/benchmarks --benchmark-enable
 
-baselines: $(STAMP) ## after an intended change of a figure: draw the images that tests compare with
+baselines: $(DEV) ## after an intended change of a figure: draw the images that tests compare with
 	@$(BIN)/python -m pytest -q tests/paper_figures/test_images.py -k test_looks_as_before \
 		--mpl-generate-path=tests/paper_figures/baseline
 	@git status --short tests/paper_figures/baseline
 
-accuracy: $(STAMP) ## the quadrature's error against exact arithmetic, as a table (a minute)
+accuracy: $(DEV) ## the quadrature's error against exact arithmetic, as a table (a minute)
 	@$(BIN)/python tests/benchmarks/accuracy_table.py
 
-refutations: $(STAMP) ## seconds to refute every false twin, as a table (a minute)
+refutations: $(DEV) ## seconds to refute every false twin, as a table (a minute)
 	@$(BIN)/python tests/benchmarks/refutation_table.py
 
-lint: $(STAMP) ## formatting, lint and type checks, changing nothing
+lint: $(DEV) ## formatting, lint and type checks, changing nothing
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy theory
 
-format: $(STAMP) ## format, and mend what lint can mend
+format: $(DEV) ## format, and mend what lint can mend
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-setup: $(STAMP) ## the environment alone
+setup: $(DEV) ## the environment alone
 
 # The stamp goes first and comes back last: an interrupted installation is never taken for a whole
 # one. An environment whose interpreter still works is brought up to date in place. The build backend
 # is installed from the constraints too, so that every version is pinned.
 USABLE = import sys, venv, ensurepip; sys.exit(sys.version_info < ($(MINIMUM)))
 $(STAMP): pyproject.toml constraints.txt
-	@rm -f $(STAMP); \
+	@rm -f $(STAMP) $(DEV); \
 	if ! $(BIN)/python -c "$(USABLE)" >/dev/null 2>&1; then \
 		candidates="$(PYTHON)"; \
 		[ -n "$$candidates" ] || candidates="python3 python3.13 python3.12 python3.11"; \
@@ -73,8 +74,13 @@ $(STAMP): pyproject.toml constraints.txt
 	fi; \
 	echo "Setting up $(VENV) with $$($(BIN)/python --version) (a minute or two, once) ..."; \
 	$(PIP) -c constraints.txt setuptools && \
-	$(PIP) -c constraints.txt --no-build-isolation -e ".[dev]" && \
+	$(PIP) -c constraints.txt --no-build-isolation -e ".[fast,images]" && \
 	touch $(STAMP)
+
+# What the figures do without comes when it is needed: half of the packages.
+$(DEV): $(STAMP)
+	@echo "Adding what tests and documentation need ..."; \
+	$(PIP) -c constraints.txt --no-build-isolation -e ".[dev]" && touch $(DEV)
 
 clean: ## remove results and caches, keep the environment
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks *.egg-info

@@ -111,9 +111,9 @@ FOUR = {"class-pure": 10, "confidence-pure": 10, "confidence-mixed": 20, "class-
 PRESETS: dict[str, Preset] = {
     "digits-quick": Preset(
         "digits, class and confidence rewards, without and with real images; three seeds, of which "
-        "one goes on with real images for twenty rounds",
+        "one goes on with confidence and real images for twenty rounds",
         _runs(DIGITS, dict.fromkeys(FOUR, 5), 3, GAMMAS)
-        | _runs(DIGITS, {"confidence-mixed": 20, "class-mixed": 20}, 1, GAMMAS),
+        | _runs(DIGITS, {"confidence-mixed": 20}, 1, GAMMAS),
     ),
     "cifar10-paper": Preset(
         "CIFAR-10 with the published sizes and 250 Euler steps; three seeds",

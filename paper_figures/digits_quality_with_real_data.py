@@ -24,7 +24,7 @@ FIGURE = PaperFigure(
     name="digits_quality_with_real_data",
     caption="Fréchet distance, precision and recall of generated digits over twenty rounds with "
     "real images: the distance rises at first under either reward, and recall stays, in three "
-    "runs for five rounds and one for twenty",
+    "runs for five rounds and, with the confidence reward, one for twenty",
     file=Path(__file__),
     parameters=image_runs.made(ratios=("mixed",)),
     compute=compute,

@@ -44,7 +44,7 @@ class Parameters:
     """The run whose model is the flow, images per solver, evaluations of the network, root seed."""
 
     run: ImageExperiment = field(default_factory=pretraining)
-    images: int = 500
+    images: int = 300
     budgets: tuple[int, ...] = (2, 4, 8, 16, 32)
     seed: int = 0
 
