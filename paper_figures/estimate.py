@@ -8,9 +8,9 @@ those of a table that goes with the code (``seconds.json``, measured on two core
 from __future__ import annotations
 
 import glob
+import hashlib
 import heapq
 import json
-import re
 import statistics
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +30,8 @@ if TYPE_CHECKING:  # it needs torch
 __all__ = ["Bar", "Seconds", "wall", "words"]
 
 SHIPPED = Path(__file__).with_name("seconds.json")
-"""Seconds by kind (:data:`KINDS`) and name; a run's name is its label without the seed."""
+"""Seconds by kind (:data:`KINDS`) and name; a run is named by its label and a hash of its
+configuration, both without the seed."""
 
 KINDS = ("claims", "runs", "computed", "drawn")
 
@@ -59,11 +60,9 @@ class Seconds:
 
     def run(self, experiment: Run) -> float:
         """Making a run."""
-        from paper_figures import trained
-
-        label = trained.label(experiment)
-        took = _run_seconds(label, self.runs)
-        return self._shipped("runs", _without_seed(label)) if took is None else took
+        name = _kind(experiment)
+        took = _run_seconds(name, self.runs)
+        return self._shipped("runs", name) if took is None else took
 
     def computing(self, figure: PaperFigure) -> float:
         """Computing a figure's results from its runs."""
@@ -84,20 +83,28 @@ class Seconds:
         return table.get(name, statistics.median(table.values()))
 
 
-def _without_seed(label: str) -> str:
-    return label.rpartition("-")[0]
+def _kind(experiment: Run) -> str:
+    """Name of what is run, whatever the seed."""
+    from paper_figures.trained import label
+
+    return f"{label(experiment).rpartition('-')[0]}-{_digest(experiment.as_json())}"
 
 
-def _run_seconds(label: str, runs: Path) -> float | None:
-    """Seconds of the latest run of a label, of whatever code; None if there is none."""
-    from sim.runs import SECONDS
+def _digest(config: Mapping[str, Any]) -> str:
+    """Short hash of a run's configuration without its seed."""
+    text = json.dumps({**config, "seed": None}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
-    # A folder's name ends in 16 digits of a hash: "...-1" is not to find those of "...-10".
-    folder = re.compile(rf"{re.escape(label)}-[0-9a-f]+")
+
+def _run_seconds(kind: str, runs: Path) -> float | None:
+    """Seconds of the latest run of a kind, of whatever code; None if there is none."""
+    from sim.runs import CONFIG, SECONDS
+
+    words, _, digest = kind.rpartition("-")
     files = [
         path
-        for path in runs.glob(f"{glob.escape(label)}-*/{SECONDS}")
-        if folder.fullmatch(path.parent.name)
+        for path in runs.glob(f"{glob.escape(words)}-*/{SECONDS}")
+        if _digest(_read(path.with_name(CONFIG))) == digest
     ]
     if not files:
         return None
@@ -209,12 +216,11 @@ class _Left(ProgressColumn):
 def _measured(results: Path, runs: Path) -> dict[str, dict[str, float]]:
     """The table from what the folders tell, the shipped one standing in for what they do not."""
     from paper_figures.registry import FIGURES
-    from paper_figures.trained import label
     from theory.claims import claims
 
     seconds = Seconds(results, runs)
     experiments = {
-        _without_seed(label(each)): each
+        _kind(each): each
         for figure in FIGURES.values()
         if figure.experiments is not None
         for each in figure.experiments(figure.parameters).values()

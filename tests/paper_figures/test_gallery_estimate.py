@@ -14,6 +14,7 @@ from paper_figures import estimate, evidence
 from paper_figures.estimate import Bar, Seconds, wall, words
 from paper_figures.figure import origin_file, stamp_file
 from paper_figures.registry import FIGURES
+from paper_figures.trained import label
 from tests.paper_figures import toy_gallery
 from theory.claims import claims
 
@@ -70,21 +71,31 @@ def experiment():
     return with_fields(EXPERIMENTS["line-pure"].quick, {"generator": "gaussian", "seed": "1"})
 
 
-def test_a_run_takes_as_long_as_the_latest_of_its_label(shipped, experiment, tmp_path):
-    from paper_figures.trained import label
+def test_a_run_takes_as_long_as_the_latest_of_its_kind(shipped, experiment, tmp_path):
+    from sim.experiment import with_fields
 
-    fallback = shipped.run(experiment)
-    assert fallback == 3.0  # of whatever seed
-    # The first, latest of all, is another label's: that of seed 11.
-    for age, (suffix, seconds) in enumerate(
-        [("1-0123456789abcdef", 50.0), ("0123456789abcdef", 5.0), ("fedcba9876543210", 9.0)]
+    assert shipped.run(experiment) == statistics.median([3.0, 100.0])
+    longer = with_fields(experiment, {"iterations": "9"})
+    # The first, latest of all, is of another kind; the next of another seed.
+    for age, (made, seconds) in enumerate(
+        [(longer, 50.0), (with_fields(experiment, {"seed": "7"}), 5.0), (experiment, 9.0)]
     ):
-        folder = tmp_path / "runs" / f"{label(experiment)}-{suffix}"
+        folder = tmp_path / "runs" / f"{label(made)}-{age}"
         folder.mkdir(parents=True)
+        (folder / "config.json").write_text(json.dumps(made.as_json()))
         lines = [json.dumps({"t": t, "all": seconds / 2}) for t in (0, 1)]
         (folder / "seconds.jsonl").write_text("\n".join(lines) + "\n")
         os.utime(folder / "seconds.jsonl", (1000 - age, 1000 - age))
     assert shipped.run(experiment) == 5.0
+    assert shipped.run(longer) == 50.0
+
+
+def test_the_shipped_table_knows_a_run_whatever_its_seed(shipped, experiment):
+    from sim.experiment import with_fields
+
+    table = {**shipped.shipped, "runs": {estimate._kind(experiment): 3.0, "another": 100.0}}
+    shipped.shipped = table
+    assert shipped.run(with_fields(experiment, {"seed": "5"})) == 3.0
 
 
 def test_the_wall_time_is_that_of_the_fullest_process():
