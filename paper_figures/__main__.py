@@ -103,6 +103,8 @@ def make(
         if reason := _unusable(folder):
             print(f"{option} {folder} {reason}: name another folder.", file=sys.stderr)
             return 2
+    # Processes of the pool may be elsewhere: they stay where the first work found them.
+    out, results, runs = out.absolute(), results.absolute(), runs.absolute()
     asked = [FIGURES[name] for name in dict.fromkeys(names or FIGURES)]
     named = {name for figure in asked for name in figure.claims}
     wanted = [claim for claim in claims.values() if not names or claim.id in named]

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from gpu_experiments import lease
 from gpu_experiments.lease import LOG, wait
 from gpu_experiments.parcel import unpack
 
@@ -40,6 +41,8 @@ def out(tmp_path):
     out = tmp_path / "runs"
     yield out
     (out / "end").write_text("0")
+    while lease._OUTLIVE:
+        lease._OUTLIVE.pop().wait(LONG)
 
 
 def held(out, seconds):

@@ -482,6 +482,20 @@ def test_nothing_is_made_when_one_name_is_unknown(gallery):
     assert not (gallery / "build").exists()
 
 
+def test_figures_are_where_the_command_was_given(gallery, toy, monkeypatch):
+    """Also the second time, when the processes that draw are those of the first."""
+    figures = {name: dataclasses.replace(toy[0], name=name) for name in ("one", "two")}
+    monkeypatch.setattr("paper_figures.__main__.FIGURES", figures)
+    for place in ("here", "there"):
+        (gallery / place).mkdir()
+        monkeypatch.chdir(gallery / place)
+        assert main(["--processes", "2"]) == 0
+        assert {path.stem for path in (gallery / place / "build/figures").glob("*.pdf")} == {
+            "one",
+            "two",
+        }
+
+
 def test_a_figure_that_fails_makes_the_command_fail_but_not_the_others(
     gallery, toy, monkeypatch, capsys
 ):
