@@ -19,6 +19,10 @@
 #   python3 -c 'from pathlib import Path; from paper_figures.image_runs import keep
 #   for run in Path("RUNS").iterdir(): keep(run)'
 set -eu
+if [ $# -lt 3 ]; then
+    echo "Give three folders, HOME WHEELS DATA: the top of $0 says what they hold." >&2
+    exit 2
+fi
 HOME_FOLDER=$1 WHEELS=$2 DATA=$3 SECONDS_LEFT=${4:-540} PRESET=${5:-cifar10-record} DEVICE=${6:-cuda}
 shift $(($# < 6 ? $# : 6))
 WORK=${TMPDIR:-/tmp}/curated-loops

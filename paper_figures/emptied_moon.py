@@ -144,8 +144,9 @@ def compute(parameters: Parameters, runs: Mapping[str, Path]) -> Results:
         results[f"{ratio}_low"], results[f"{ratio}_high"] = np.quantile(
             shares, (0.025, 0.975), axis=0
         )
-    results["mixed_limit"] = mixed_limit(law, lam, experiment.K).law.density()
-    results["mixed_floor"] = np.array(real / (1 + lam))
+    mixed = wanted[f"mixed {parameters.runs.seeds[0]}"]
+    results["mixed_limit"] = mixed_limit(law, mixed.lam, mixed.K).law.density()
+    results["mixed_floor"] = np.array(real / (1 + mixed.lam))
     results |= _decay(law, moon, first.K, parameters.rounds)
     start = law.probabilities[law.rewards <= law.rewards[moon].max()].sum()
     bounds = np.cumprod(results["factor_bound"][: first.iterations])
