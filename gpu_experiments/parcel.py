@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -120,13 +121,15 @@ def _archive(files: Mapping[str, bytes]) -> bytes:
 def _runs(archive: Path) -> dict[str, dict[str, bytes]]:
     runs: dict[str, dict[str, bytes]] = {}
     try:
-        with tarfile.open(archive, "r:gz") as tar:
+        # As a whole, since its checksum comes last: behind what a reader of the entries looks at.
+        content = gzip.decompress(archive.read_bytes())
+        with tarfile.open(fileobj=io.BytesIO(content)) as tar:
             for entry in tar:
                 name, _, file = entry.name.partition("/")
                 opened = tar.extractfile(entry)
                 if opened is None or not file or ".." in Path(entry.name).parts:
                     raise ValueError(f"{archive} has an entry {entry.name!r} that is no run's.")
                 runs.setdefault(name, {})[file] = opened.read()
-    except (tarfile.TarError, EOFError, gzip.BadGzipFile, OSError) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise ValueError(f"{archive} is damaged ({error}): bring it again.") from error
     return runs

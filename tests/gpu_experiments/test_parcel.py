@@ -97,10 +97,21 @@ def test_what_is_as_far_is_replaced(tmp_path):
     assert (spoilt / "samples/001.npz").read_bytes() == (run / "samples/001.npz").read_bytes()
 
 
-def test_a_damaged_archive_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:-200],
+        lambda content: content[:40] + bytes(60) + content[100:],
+        # Within the samples, where no structure is broken: the checksum alone tells.
+        lambda content: content[:-100] + bytes([content[-100] ^ 1]) + content[-99:],
+        lambda content: b"no archive",
+    ],
+    ids=["cut short", "overwritten", "a bit", "something else"],
+)
+def test_a_damaged_archive_is_refused(tmp_path, damage):
     write_run(tmp_path / "runs", "run", 3)
     (path,) = pack(tmp_path / "runs", tmp_path / "parcel")
-    path.write_bytes(path.read_bytes()[:-200])
+    path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(ValueError, match=r"runs-00\.tar\.gz is damaged"):
         unpack(tmp_path / "parcel", tmp_path / "home")
     assert not (tmp_path / "home").exists()
