@@ -7,10 +7,11 @@ share them. Where things are, and on which device, is no part of a run's identit
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -25,7 +26,7 @@ from gpu_experiments.diffusion import ImageDiffusion, ImageDiffusionSettings
 from gpu_experiments.distributed import Sharded, SharedLoop, Team, team_on
 from gpu_experiments.flow import FlowSettings, ImageFlow
 from gpu_experiments.images import Images, to_bytes
-from gpu_experiments.metrics import Reference, features_for, measured, predicted
+from gpu_experiments.metrics import InceptionFeatures, Reference, features_for, measured, predicted
 from gpu_experiments.pretrained import Pretrained
 from gpu_experiments.rewards import ClassReward, ConfidenceReward, LearntReward, learn_reward
 from gpu_experiments.sources import digits
@@ -36,6 +37,7 @@ from sim.loop import LoopSettings, Round
 from sim.protocols import Generator, Progress, Reward, silent
 from sim.runs import plain
 from sim.streams import Streams
+from theory.choice import Noisy
 
 RewardKind = Literal["class", "confidence", "learnt"]
 
@@ -46,8 +48,16 @@ KNOWN = {
 }
 # Neighbours of precision and recall.
 NEIGHBOURS = 3
+# Candidates of the first round whose place in the features is kept: some hundred kilobytes.
+LOCATED = 4_000
 # Beyond it weights exp(r) are no numbers of float64.
 MOST = 709
+
+
+@functools.lru_cache(maxsize=len(get_args(Split)))
+def _read(data: str, path: Path | None, split: Split) -> Labelled:
+    """Read once for all runs of a process: decoding CIFAR-10 takes seconds."""
+    return load(data, path, split)
 
 
 @dataclass(frozen=True)
@@ -96,6 +106,10 @@ class ImageExperiment:
         See ``reward``.
     temperature
         The classifier's logits are divided by it: above 1 it is a judge less sure of itself.
+    selects
+        Whether one of K is kept by reward. Else it is kept at random, and the reward is only
+        measured: the control, whose exact loop stands still, so that what moves beyond chance is
+        the models' error.
     limit
         Images of each part of the data that are used, for trials; all by default.
     compared
@@ -128,6 +142,7 @@ class ImageExperiment:
     index: int = 0
     temperature: float = 1.0
     comparisons: int = 2_000
+    selects: bool = True
     limit: int | None = None
     compared: int = 10_000
     saved: int = 64
@@ -163,8 +178,9 @@ class ImageExperiment:
             if not (math.isfinite(value) and 0 < value <= most):
                 limit = "" if math.isinf(most) else f" of at most {most}"
                 raise ValueError(f"{name} = {value} is not a positive finite number{limit}.")
-        if not isinstance(self.warm_start, bool):
-            raise ValueError(f"warm_start = {self.warm_start!r} is neither True nor False.")
+        for name in ("warm_start", "selects"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} = {getattr(self, name)!r} is neither True nor False.")
         Streams(self.seed)
         Streams(self.pretraining)
         self.curator()
@@ -203,7 +219,7 @@ class ImageExperiment:
 
     def curator(self) -> KChoice:
         """Who keeps one of every K."""
-        return KChoice(self.K)
+        return KChoice(self.K) if self.selects else KChoice(self.K, Noisy(Fraction(1)))
 
     def as_json(self) -> dict[str, Any]:
         """All fields but the places; the kind of generator as ``generator``."""
@@ -241,6 +257,8 @@ class ImageExperiment:
         ------
         ValueError, FileNotFoundError, ConnectionError, ModuleNotFoundError
             See :func:`gpu_experiments.data.load`.
+        ImportError
+            When Inception features are wanted and torch-fidelity cannot be imported.
         """
         if self.settings.real > len(self._train):
             raise ValueError(
@@ -249,6 +267,8 @@ class ImageExperiment:
             )
         self._generator()
         self._test  # noqa: B018, it is read
+        if (weights := self.places.inception) is not None:
+            InceptionFeatures(weights, self.team.device)
 
     def loop(self, progress: Progress = silent) -> SharedLoop:
         """The loop at its beginning."""
@@ -290,13 +310,18 @@ class ImageExperiment:
         return metrics
 
     def arrays(self, found: Round) -> dict[str, NDArray[Any]]:
-        """Rewards and predicted classes of all candidates, who is kept, and the first images."""
+        """Rewards and predicted classes of all candidates, who is kept, and the first images; in
+        the first round also coordinates of the first candidates in the first kind of features
+        (:mod:`gpu_experiments.feature_axes`)."""
         labels = predicted(self.judges, Images(found.candidates))
         arrays: dict[str, NDArray[Any]] = {
             "rewards": found.rewards.float().cpu().numpy(),
             "classes": labels.to(torch.uint8).cpu().numpy(),
             "images": to_bytes(Images(found.candidates[: self.saved])).cpu().numpy(),
         }
+        if found.t == 0:
+            first = Images(found.candidates[:LOCATED])
+            arrays["coordinates"] = self.references[0].coordinates(first).float().cpu().numpy()
         if found.kept is not None:
             arrays["kept"] = found.kept.to(torch.int32).cpu().numpy()
         return arrays
@@ -306,7 +331,7 @@ class ImageExperiment:
         """The processes of the run."""
         return team_on(self.places.device)
 
-    @cached_property
+    @functools.cached_property
     def judges(self) -> Classifier:
         """The classifier, trained if it is not kept from another run."""
         config = {**self._shared, "classifier": asdict(self.classifier)}
@@ -317,7 +342,7 @@ class ImageExperiment:
         found.temperature = self.temperature
         return found
 
-    @cached_property
+    @functools.cached_property
     def judge(self) -> Reward:
         """The reward."""
         if self.reward == "confidence":
@@ -344,7 +369,7 @@ class ImageExperiment:
         learnt.load(state)
         return learnt
 
-    @cached_property
+    @functools.cached_property
     def references(self) -> list[Reference]:
         """Real images that the classifier never saw, in every kind of features there is."""
         held_out = Images(self._test.images.to(self.team.device))
@@ -359,16 +384,16 @@ class ImageExperiment:
             for features in features_for(self.judges, self.places.inception, self.team.device)
         ]
 
-    @cached_property
+    @functools.cached_property
     def _train(self) -> Labelled:
         return self._load("train")
 
-    @cached_property
+    @functools.cached_property
     def _test(self) -> Labelled:
         return self._load("test")
 
     def _load(self, split: Split) -> Labelled:
-        found = load(self.data, self.places.data, split)
+        found = _read(self.data, self.places.data, split)
         if self.limit is None or self.limit >= len(found):
             return found
         return found.subset(self.limit, Streams(self.pretraining)("limit", split == "test"))

@@ -12,6 +12,8 @@ r"""What is measured of a round of images: classes, rewards, weights, and distan
                                data's own law: the floor measured on halves of the real images, in
                                proportion to 1/n + 1/m
 ``precision``, ``recall``      in balls to the k-th neighbour, of ``compared`` images each
+``along_axes``                 moments along the principal axes of the real images
+                               (:mod:`gpu_experiments.feature_axes`)
 =============================  ================================================================
 
 Numbers in different features cannot be compared, and those in a classifier's features are not FID.
@@ -23,7 +25,6 @@ Statistics are taken on the device of the samples; of each round only sums reach
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import math
 from collections.abc import Sequence
@@ -33,6 +34,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from gpu_experiments.feature_axes import principal_axes, to_json
 from gpu_experiments.frechet import frechet_distance, halves, halves_floor, moments
 from gpu_experiments.images import Images, as_images, to_bytes
 from gpu_experiments.precision_recall import against, manifold, precision_recall
@@ -111,7 +113,10 @@ class InceptionFeatures:
             # and not with an ImportError.
             library = importlib.import_module("torch_fidelity.feature_extractor_inceptionv3")
         except (ImportError, RuntimeError, OSError) as error:
-            raise ImportError(f"torch-fidelity cannot be imported: {error}") from error
+            raise ImportError(
+                f"torch-fidelity cannot be imported ({error}): install it beside a torchvision "
+                "that fits the torch, or leave Inception features out."
+            ) from error
         network = library.FeatureExtractorInceptionV3(
             "inception-v3-compat", ["2048"], feature_extractor_weights_path=str(weights)
         )
@@ -137,13 +142,11 @@ class InceptionFeatures:
 def features_for(
     classifier: Classifies, weights: Path | None, device: torch.device | str
 ) -> list[Features]:
-    """The classifier's features and, before them, Inception's where its weights are given and
-    torch-fidelity can be imported."""
+    """The classifier's features and, before them, Inception's where its weights are given; raises
+    as :class:`InceptionFeatures`."""
     found: list[Features] = [ClassifierFeatures(classifier)]
-    if weights is not None and weights.is_file():
-        # What could not be imported is not missed silently: every number names its features.
-        with contextlib.suppress(ImportError):
-            found.insert(0, InceptionFeatures(weights, device))
+    if weights is not None:
+        found.insert(0, InceptionFeatures(weights, device))
     return found
 
 
@@ -170,6 +173,8 @@ class Reference:
     floor, floor_deviation
         Fréchet distance of two random halves of the real images: mean and standard deviation over
         some ways of cutting them.
+    axes
+        Principal axes of the real images.
     ceiling
         Precision and recall of two disjoint random parts of the real images, as large as halves and
         ``most`` allow: what samples of the very law reach.
@@ -200,6 +205,7 @@ class Reference:
         self.device = real.device if device is None else torch.device(device)
         real = real.to(self.device)
         self.moments = moments(real)
+        self.axes = principal_axes(self.moments)
         self.floor, self.floor_deviation = halves_floor(real, rng)
         self.ceiling = precision_recall(*halves(real, rng, most), k)
         chosen = torch.as_tensor(rng.permutation(len(real))[:most], device=self.device)
@@ -222,19 +228,25 @@ class Reference:
         if compared < len(self._real):
             balls = manifold(self._real[:compared], self.k)
         precision, recall = against(balls, manifold(found[:compared], self.k))
-        n, m = self.moments.n, len(found)
+        n, m, law = self.moments.n, len(found), moments(found)
         return {
             "features": self.features.name,
             "real": n,
             "generated": m,
-            "frechet": frechet_distance(self.moments, moments(found)),
+            "frechet": frechet_distance(self.moments, law),
             # The halves have n/2 each.
             "frechet_floor": self.floor * (1 / n + 1 / m) / (4 / n),
             "compared": compared,
             "k": self.k,
             "precision": precision,
             "recall": recall,
+            "along_axes": to_json(self.axes.along(law)),
         }
+
+    def coordinates(self, images: Images) -> torch.Tensor:
+        """Of images (n, ...) along the axes, shape (n, k), float64."""
+        found = self.features(as_images(images, "generated images"))
+        return self.axes.coordinates(found.to(self.device))
 
     def as_json(self) -> dict[str, Any]:
         """What the real images are like among themselves."""
@@ -243,6 +255,8 @@ class Reference:
             "real": self.moments.n,
             "dimension": self.moments.dimension,
             "rank": len(self.moments.spectrum),
+            "axes_variances": self.axes.variances.tolist(),
+            "axes_share": self.axes.share,
             "frechet_halves": self.floor,
             "frechet_halves_deviation": self.floor_deviation,
             "precision_halves": self.ceiling[0],

@@ -133,6 +133,9 @@ class Sizes:
         Synthetic-to-real ratio: m = n/λ real images, rounded, join each training set; inf for none.
     data
         Real images N that they are chosen from, without replacement; needed where there are any.
+    selects
+        Whether one of K is kept by reward, or at random: the exact loop of the latter is that of
+        K = 1, in which only chance moves anything.
 
     Raises
     ------
@@ -145,6 +148,7 @@ class Sizes:
     iterations: int
     lam: float = math.inf
     data: int | None = None
+    selects: bool = True
 
     def __post_init__(self) -> None:
         for name in ("K", "kept", "iterations"):
@@ -164,6 +168,11 @@ class Sizes:
     def real(self) -> int:
         """Real images m in each training set but the first."""
         return 0 if math.isinf(self.lam) else round(self.kept / self.lam)
+
+    @property
+    def compared(self) -> int:
+        """Candidates that are compared by reward for each kept one."""
+        return self.K if self.selects else 1
 
     @property
     def real_share(self) -> float:
@@ -339,6 +348,13 @@ def _check(
         )
 
 
+def exact_laws(model: Scored, sizes: Sizes) -> list[Law]:
+    """Laws of the exact loop on a model's samples, one atom each in their order, by round; they
+    stand for the real images too."""
+    law, _, _ = _laws(model, None)
+    return _run(law, law, sizes)
+
+
 def _laws(model: Scored, reference: Scored | None) -> tuple[Law, Law, NDArray[np.int64]]:
     """The initial and the reference law on all atoms, and the atoms' labels."""
     if reference is None:
@@ -377,7 +393,7 @@ def _merged_laws(
 def _run(reference: Law, initial: Law, sizes: Sizes) -> list[Law]:
     """Laws of the exact loop, with the ratio n/m that the sizes realise."""
     lam = sizes.kept / sizes.real if sizes.real else math.inf
-    return list(RetrainingLoop(reference, sizes.K, lam, initial).run(sizes.iterations).laws)
+    return list(RetrainingLoop(reference, sizes.compared, lam, initial).run(sizes.iterations).laws)
 
 
 def _statistics(rewards: FloatArray, labels: NDArray[np.int64], classes: int) -> FloatArray:
@@ -419,9 +435,9 @@ def _variances(
     for t in range(len(laws) - 1, 0, -1):
         real[t:] += A**2 * of_real * _variance(reference, carried)
         before = laws[t - 1]
-        kept[t:] += B**2 * _variance(curate(before, sizes.K), carried) / sizes.kept
+        kept[t:] += B**2 * _variance(curate(before, sizes.compared), carried) / sizes.kept
         sums = sums + carried
-        back = B * influence(before, sizes.K, carried.reshape(-1, f.shape[1]))
+        back = B * influence(before, sizes.compared, carried.reshape(-1, f.shape[1]))
         carried = np.concatenate([f[None], back.reshape(carried.shape)])
         sums = np.concatenate([np.zeros((1, *f.shape)), sums])
     if shared:

@@ -9,6 +9,9 @@ The sizes for digits are ours, with K = 4, a choice of one of four images. A net
 on 99 % of them is so sure of all that its confidence tells sharp images from blurred ones and no
 digit from another: its logits are divided by 3, after which the mean confidence in generated digits
 is 0.8 and classes differ.
+
+Runs are named by reward, loop and seed, as ``class-pure-0``; ``control`` in place of a reward is
+the loop that keeps one of K at random: the confidence reward is measured in it and chooses nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +26,9 @@ from gpu_experiments.flow import FlowSettings
 
 MIXED = 1.0
 """Synthetic-to-real ratio of the runs with real images: equal parts."""
+CONTROL = "control"
+"""Name, in place of a reward's, of the loop that keeps at random."""
+MEASURED_IN_CONTROL = "confidence"
 
 
 @dataclass(frozen=True)
@@ -51,10 +57,12 @@ def _runs(
     found = {}
     for seed in range(seeds):
         for name, iterations in names.items():
-            reward, ratio = name.split("-")
+            sort, ratio = name.split("-")
+            reward = MEASURED_IN_CONTROL if sort == CONTROL else sort
             found[f"{name}-{seed}"] = replace(
                 base,
                 reward=reward,
+                selects=sort != CONTROL,
                 gamma=gammas[reward],
                 lam=math.inf if ratio == "pure" else MIXED,
                 iterations=iterations,
@@ -106,14 +114,16 @@ FAST = replace(
     solver_steps=8,
     in_flight=2_500,
 )
+# In the order in which a record tells most, if it is cut short.
 FOUR = {"class-pure": 10, "confidence-pure": 10, "confidence-mixed": 20, "class-mixed": 20}
+CONTROL_RUN = f"{CONTROL}-pure"
 
 PRESETS: dict[str, Preset] = {
     "digits-quick": Preset(
         "digits, class and confidence rewards, without and with real images; three seeds, of which "
-        "one goes on with confidence and real images for twenty rounds",
+        "one goes on with confidence and real images for twenty rounds; a control",
         _runs(DIGITS, dict.fromkeys(FOUR, 5), 3, GAMMAS)
-        | _runs(DIGITS, {"confidence-mixed": 20}, 1, GAMMAS),
+        | _runs(DIGITS, {"confidence-mixed": 20, CONTROL_RUN: 5}, 1, GAMMAS),
     ),
     "cifar10-paper": Preset(
         "CIFAR-10 with the published sizes and 250 Euler steps; three seeds",
@@ -129,8 +139,10 @@ PRESETS: dict[str, Preset] = {
         ),
     ),
     "cifar10-record": Preset(
-        "the published rounds of all settings with the model of cifar10-fast; three seeds",
-        _runs(replace(CIFAR10, model=FAST), FOUR, 3, GAMMAS),
+        "the published rounds of all settings with the model of cifar10-fast; three seeds, and a "
+        "control",
+        _runs(replace(CIFAR10, model=FAST), {**FOUR, CONTROL_RUN: 10}, 1, GAMMAS)
+        | _runs(replace(CIFAR10, model=FAST), FOUR, 3, GAMMAS),
     ),
     "cifar10-smoke": Preset(
         "CIFAR-10 in a minute on a CPU: what it samples is noise",
@@ -145,7 +157,7 @@ PRESETS: dict[str, Preset] = {
                 compared=32,
                 saved=16,
             ),
-            dict.fromkeys(FOUR, 1),
+            dict.fromkeys((*FOUR, CONTROL_RUN), 1),
             1,
             GAMMAS,
         ),

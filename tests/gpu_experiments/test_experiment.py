@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ import torch
 
 from gpu_experiments.classifier import Classifier
 from gpu_experiments.classifier_training import ClassifierSettings
-from gpu_experiments.data import load
+from gpu_experiments.data import Labelled, load
 from gpu_experiments.diffusion import ImageDiffusionSettings
 from gpu_experiments.experiment import ImageExperiment, Places
 from gpu_experiments.flow import FlowSettings
@@ -82,6 +83,7 @@ def done(tiny: ImageExperiment, tmp_path_factory: pytest.TempPathFactory) -> Run
         ({"saved": -1}, "saved = -1 is not a whole number of at least 0"),
         ({"seed": -1}, "seed -1 is not a whole number"),
         ({"pretraining": 0.5}, "seed 0.5 is not a whole number"),
+        ({"selects": 0}, "selects = 0 is neither True nor False"),
         ({"warm_start": "no"}, "warm_start = 'no' is neither True nor False"),
         ({"model": ClassifierSettings.digits()}, "is no settings of a model"),
         ({"classifier": SMOKE}, "is no settings of a classifier"),
@@ -98,6 +100,31 @@ def test_bad_fields_are_refused_in_one_sentence(
     with pytest.raises(ValueError, match=message) as caught:
         replace(tiny, **fields)
     assert "\n" not in str(caught.value)
+
+
+def test_inception_that_cannot_be_imported_is_missed_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = tmp_path / "weights.pth"
+    weights.write_bytes(b"")
+    read = load("digits").images[:60].repeat(1, 3, 4, 4)
+    one = Labelled(Images(read), torch.arange(60) % 10, load("digits").names, "digits in colour")
+    monkeypatch.setattr("gpu_experiments.experiment._read", lambda *_: one)
+    monkeypatch.setitem(sys.modules, "torch_fidelity", None)
+    run = ImageExperiment(
+        data="cifar10",
+        reward="class",
+        gamma=1.0,
+        K=4,
+        kept=4,
+        iterations=1,
+        model=SMOKE,
+        classifier=ClassifierSettings.cifar10(),
+        places=Places(models=tmp_path / "models", inception=weights),
+    )
+    with pytest.raises(ImportError, match="torch-fidelity cannot be imported"):
+        record(run, tmp_path / "run")
+    assert not (tmp_path / "models").exists()
 
 
 def test_parameters_of_inception_that_are_not_there_are_missed_at_once() -> None:
@@ -174,7 +201,7 @@ def test_metrics_and_arrays_are_those_of_the_candidates(
         arrays = load_samples(done.path, line["t"])
         assert set(arrays) == {"rewards", "classes", "images"} | (
             {"kept"} if line["t"] < 2 else set()
-        )
+        ) | ({"coordinates"} if line["t"] == 0 else set())
         images = from_bytes(torch.from_numpy(arrays["images"]))
         assert images.shape == (20, 1, 8, 8)
         # All candidates were saved, to 8 bits: their rewards are nearly those of the images.
@@ -194,10 +221,42 @@ def test_metrics_and_arrays_are_those_of_the_candidates(
             assert np.array_equal(kept // 2, np.arange(10))
             mean = arrays["rewards"][kept].mean()
             assert line["kept_reward"] == pytest.approx(mean, rel=1e-6, abs=0)
+    first = load_samples(done.path, 0)["coordinates"]
+    assert first.shape == (20, len(lines[0]["reference"][0]["axes_variances"]))
+    along = lines[0]["quality"][0]["along_axes"]
+    # Kept in float32.
+    assert first.mean(axis=0) == pytest.approx(np.array(along["mean"]), rel=1e-4, abs=1e-5)
     report = asdict(judges.report(replace(tiny)._test))
     assert lines[0]["classifier"] == json.loads(json.dumps(report))
     assert [entry["real"] for entry in lines[0]["reference"]] == [60]
     assert "classifier" not in lines[1]
+
+
+def test_a_control_keeps_at_random_what_the_loop_keeps_by_reward(
+    tiny: ImageExperiment, done: RunFolder, tmp_path: Path
+) -> None:
+    # Rewards of which any choice by reward keeps the largest, at any place among the K.
+    rewards = torch.tensor([900.0, 0.0] * 200 + [0.0, 900.0] * 200, dtype=torch.float64)
+    best = torch.cat([torch.arange(0, 400, 2), torch.arange(401, 800, 2)])
+    kept = tiny.curator().keep(rewards, np.random.default_rng(0))
+    assert torch.equal(kept, best)
+    control = replace(tiny, selects=False, saved=20)
+    drawn = control.curator().keep(rewards, np.random.default_rng(0))
+    assert torch.equal(drawn // 2, torch.arange(400))
+    # 400 tosses: 200 with a deviation of 10.
+    assert abs(int((drawn == best).sum()) - 200) < 50
+    lines = record(replace(control, iterations=1), tmp_path / "control").metrics()
+    before = done.metrics()
+    assert lines[0]["reward"] == before[0]["reward"]
+    assert lines[0]["kept_reward"] != before[0]["kept_reward"]
+    assert lines[0]["reference"] == before[0]["reference"]
+
+
+def test_real_images_are_read_once_for_all_runs(
+    tiny: ImageExperiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert replace(tiny, limit=None)._train is replace(tiny, limit=None, seed=9)._train
+    assert replace(tiny, limit=None)._train is not replace(tiny, limit=None)._test
 
 
 def test_the_images_that_judge_are_not_those_that_train(tiny: ImageExperiment) -> None:

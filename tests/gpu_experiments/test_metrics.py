@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 
+from gpu_experiments.feature_axes import distance
 from gpu_experiments.frechet import frechet_distance, moments
 from gpu_experiments.images import Images
 from gpu_experiments.metrics import (
     ClassifierFeatures,
-    InceptionFeatures,
     Reference,
     features_for,
     measured,
@@ -94,6 +94,12 @@ def test_each_reference_adds_its_numbers_under_its_name():
     assert said["frechet"] == pytest.approx(frechet_distance(moments(x), moments(y)), rel=1e-12)
     assert (said["real"], said["generated"], said["compared"], said["k"]) == (80, 60, 60, 3)
     json.dumps([said, reference.as_json()], allow_nan=False)
+    # All six axes are kept, hence all of the distance; the coordinates are those of the images.
+    variances = reference.as_json()["axes_variances"]
+    assert distance(said["along_axes"], variances) == pytest.approx(said["frechet"], rel=1e-9)
+    places = reference.coordinates(Images(found.candidates))
+    np.testing.assert_allclose(places.mean(dim=0), said["along_axes"]["mean"], atol=1e-12)
+    assert reference.as_json()["axes_share"] == pytest.approx(1, rel=1e-12)
     # Other images than the 60 real ones drawn would give other shares.
     chosen = reference._real[:60]
     assert (said["precision"], said["recall"]) == precision_recall(chosen, y)
@@ -220,14 +226,14 @@ def test_inception_features_come_first_where_they_can_be_had(fidelity, tmp_path,
         inception(images(RNG(0), 3))
 
 
-def test_without_weights_or_library_features_are_the_classifiers(tmp_path, monkeypatch):
+def test_features_are_the_classifiers_and_inception_is_never_left_out_silently(
+    tmp_path, monkeypatch
+):
     weights = tmp_path / "weights.pth"
     assert [one.name for one in features_for(Brightness(), None, "cpu")] == ["six pixels"]
-    assert [one.name for one in features_for(Brightness(), weights, "cpu")] == ["six pixels"]
     with pytest.raises(FileNotFoundError, match=r"weights\.pth is no file"):
-        InceptionFeatures(weights, "cpu")
+        features_for(Brightness(), weights, "cpu")
     weights.write_bytes(b"")
     monkeypatch.setitem(sys.modules, "torch_fidelity", None)
-    assert [one.name for one in features_for(Brightness(), weights, "cpu")] == ["six pixels"]
-    with pytest.raises(ImportError, match="torch-fidelity cannot be imported"):
-        InceptionFeatures(weights, "cpu")
+    with pytest.raises(ImportError, match=r"torch-fidelity cannot be imported .* or leave Incep"):
+        features_for(Brightness(), weights, "cpu")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -36,7 +37,7 @@ def drawn_run(rng, sizes, real):
         candidates = rng.choice(6, size=K * n, p=model)
         first = candidates if first is None else first
         out.append(STATISTICS[:, candidates].mean(axis=1))
-        weights = np.exp(REWARDS[candidates]).reshape(n, K)
+        weights = np.exp(REWARDS[candidates] * sizes.selects).reshape(n, K)
         below = np.cumsum(weights, axis=1)
         place = (below < rng.random((n, 1)) * below[:, -1:]).sum(axis=1)
         kept = candidates.reshape(n, K)[np.arange(n), place]
@@ -62,6 +63,8 @@ MIXED = Sizes(K=3, kept=400, iterations=3, lam=1.0, data=800)
     [
         ("pure", True),
         ("pure", False),
+        ("control", True),
+        ("control", False),
         ("model for real", True),
         ("model for real", False),
         ("all real", True),
@@ -70,7 +73,7 @@ MIXED = Sizes(K=3, kept=400, iterations=3, lam=1.0, data=800)
 )
 def test_runs_deviate_from_the_prediction_as_its_band_says(sort, shared):
     """150 runs: each variance is found to 12 percent, a mean to 0.08 of a standard deviation."""
-    sizes = PURE if sort == "pure" else MIXED
+    sizes = {"pure": PURE, "control": replace(PURE, selects=False)}.get(sort, MIXED)
     rng = RNG(sum(map(ord, sort)) + shared)
     # Where p_0 stands for the real data, what they become in the model has the law of p_0.
     reference_given = sort in ("all real", "part of real")
@@ -176,6 +179,22 @@ def test_few_atoms_come_to_carry_the_law_of_a_pure_loop():
     assert said.effective[0] == pytest.approx(1000)
     assert (np.diff(said.effective) < 0).all()
     assert said.effective[-1] < 50
+
+
+def test_a_control_stands_still_and_drifts_by_the_kept_alone():
+    """After t rounds each statistic of 400 kept has 1/400 of its variance for every round."""
+    control = replace(PURE, selects=False)
+    kinds = np.arange(6).repeat(200)
+    said = predict(scored(kinds), control, 3)
+    values = STATISTICS[:, kinds]
+    for row in said.bands.mean:
+        np.testing.assert_allclose(row, values.mean(axis=1), rtol=1e-12)
+    variance = values.var(axis=1)
+    for t in (1, 2, 3):
+        # The first 400 are among the 1200 candidates, a share of their variance that is no
+        # deviation; it is as large as that of measuring on 1200 others.
+        expected = variance * (t / 400 - 1 / 1200 + 1 / 1200)
+        np.testing.assert_allclose(said.bands.std[t] ** 2, expected, rtol=1e-9)
 
 
 def test_a_loop_without_rounds_is_its_first_model():

@@ -11,7 +11,7 @@ import pytest
 from gpu_experiments.diffusion import ImageDiffusionSettings
 from gpu_experiments.experiment import KNOWN, ImageExperiment
 from gpu_experiments.flow import ImageFlow
-from gpu_experiments.presets import FOUR, PRESETS
+from gpu_experiments.presets import CONTROL, CONTROL_RUN, FOUR, PRESETS
 from gpu_experiments.unet import UNetSettings
 
 RUNS = [(preset, name) for preset, chosen in PRESETS.items() for name in chosen.runs]
@@ -21,7 +21,8 @@ RUNS = [(preset, name) for preset, chosen in PRESETS.items() for name in chosen.
 def test_a_run_is_what_its_name_says(preset: str, name: str) -> None:
     run = PRESETS[preset].runs[name]
     reward, ratio, seed = name.split("-")
-    assert run.reward == reward
+    assert run.selects == (reward != CONTROL)
+    assert run.reward == ("confidence" if reward == CONTROL else reward)
     assert {"pure": math.inf, "mixed": 1.0}[ratio] == run.lam
     assert run.seed == int(seed)
     assert run.data == preset.partition("-")[0]
@@ -37,7 +38,11 @@ def test_runs_of_a_preset_share_their_models_and_are_told_apart(preset: str) -> 
     shared = {(run.data, run.limit, run.pretraining, run.model, run.classifier) for run in runs}
     assert len(shared) == 1
     assert len({json.dumps(run.as_json()) for run in runs}) == len(runs)
-    settings = set(FOUR) - ({"class-mixed"} if preset == "cifar10-fast" else set())
+    settings = set(FOUR)
+    if preset == "cifar10-fast":
+        settings -= {"class-mixed"}
+    elif preset != "cifar10-paper":
+        settings |= {CONTROL_RUN}
     assert {"-".join(name.split("-")[:2]) for name in PRESETS[preset].runs} == settings
 
 
