@@ -2,22 +2,25 @@
 
 Of every run, complete or not: its configuration, environment, metrics and seconds, and the arrays
 of its first and last rounds (rewards and classes of all candidates, who was kept, a grid of
-images). The same runs give the same bytes.
+images). The same runs give the same bytes. Runs may be going on meanwhile: what is taken is what
+they were at one moment.
 """
 
 from __future__ import annotations
 
 import gzip
 import io
+import json
 import tarfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from sim.recording import SAMPLES
 from sim.runs import CONFIG, ENVIRONMENT, METRICS, SECONDS, read_lines, write
 
-__all__ = ["LIMIT", "pack", "unpack"]
+__all__ = ["LIMIT", "content", "pack", "unpack"]
 
 LIMIT = 16 * 2**20
 """Bytes of one archive, at most, unless another limit is given."""
@@ -25,8 +28,32 @@ LIMIT = 16 * 2**20
 NAME = "runs-{:02d}.tar.gz"
 
 
+def content(run: Path) -> dict[str, bytes]:
+    """What is worth taking of a run, by its name in the folder; nothing before the first round.
+
+    While the run goes on there may be seconds of a round that has no metrics yet, and while it is
+    resumed metrics of one that is done again: the rounds that have both are taken.
+    """
+    # Each file is read once, and samples last: a round's are there before its lines, and stay.
+    lines = {name: read_lines(run / name) for name in (METRICS, SECONDS)}
+    rounds = min(map(len, lines.values()))
+    if rounds == 0:
+        return {}
+    files = {name: (run / name).read_bytes() for name in (CONFIG, ENVIRONMENT)}
+    for name, those in lines.items():
+        # As they were written.
+        files[name] = "".join(json.dumps(line) + "\n" for line in those[:rounds]).encode()
+    for t in sorted({0, rounds - 1}):
+        name = f"{SAMPLES}/{t:03d}.npz"
+        files[name] = (run / name).read_bytes()
+    return files
+
+
 def pack(runs: Path, to: Path, limit: int = LIMIT) -> list[Path]:
     """Archives of all runs below a folder that have a round, in place of older ones.
+
+    Runs of the older archives that were further, or are not below the folder, stay in them as they
+    are: a run that begins anew on another machine takes nothing from what an earlier one did.
 
     Parameters
     ----------
@@ -42,28 +69,34 @@ def pack(runs: Path, to: Path, limit: int = LIMIT) -> list[Path]:
     ValueError
         For a run that is larger than the limit by itself.
     """
-    archives: list[bytes] = []
-    content: dict[str, bytes] = {}
+    wanted = _already(to)
     for run in sorted(path.parent for path in runs.glob(f"*/{CONFIG}")):
-        files = {f"{run.name}/{name}": (run / name).read_bytes() for name in _wanted(run)}
-        if not files:
-            continue
+        files, older = content(run), wanted.get(run.name)
+        if files and not (
+            older and older[CONFIG] == files[CONFIG] and _rounds(older) > _rounds(files)
+        ):
+            wanted[run.name] = files
+    archives: list[bytes] = []
+    together: dict[str, bytes] = {}
+    for name, of_run in sorted(wanted.items()):
+        files = {f"{name}/{file}": data for file, data in of_run.items()}
         if len(_archive(files)) > limit:
             raise ValueError(
-                f"{run} takes {len(_archive(files))} bytes by itself: raise the limit of {limit}."
+                f"{runs / name} takes {len(_archive(files))} bytes by itself: raise the limit of "
+                f"{limit}."
             )
         # Compressed anew for every run, which for some dozen runs takes seconds.
-        if content and len(_archive({**content, **files})) > limit:
-            archives.append(_archive(content))
-            content = {}
-        content |= files
-    if content:
-        archives.append(_archive(content))
+        if together and len(_archive({**together, **files})) > limit:
+            archives.append(_archive(together))
+            together = {}
+        together |= files
+    if together:
+        archives.append(_archive(together))
     to.mkdir(parents=True, exist_ok=True)
     paths = [to / NAME.format(number) for number in range(len(archives))]
     for path, archive in zip(paths, archives, strict=True):
         write(path, archive)
-    for old in set(to.glob(NAME.format(0).replace("00", "??"))) - set(paths):
+    for old in set(_archives(to)) - set(paths):
         old.unlink()
     return paths
 
@@ -80,28 +113,35 @@ def unpack(archives: Path, runs: Path) -> list[Path]:
     ValueError
         For an archive that is cut short or damaged.
     """
-    found = sorted(archives.glob(NAME.format(0).replace("00", "??")))
+    found = _archives(archives)
     if not found:
         raise FileNotFoundError(f"{archives} has no archive of runs: name the folder with them.")
     taken = []
     for archive in found:
         for name, files in _runs(archive).items():
-            there = len(read_lines(runs / name / METRICS))
-            if there <= files[METRICS].count(b"\n"):
-                for file, content in files.items():
+            if len(read_lines(runs / name / METRICS)) <= _rounds(files):
+                for file, data in files.items():
                     (runs / name / file).parent.mkdir(parents=True, exist_ok=True)
-                    write(runs / name / file, content)
+                    write(runs / name / file, data)
             taken.append(runs / name)
     return taken
 
 
-def _wanted(run: Path) -> Iterator[str]:
-    lines = read_lines(run / METRICS)
-    if not lines:
-        return
-    yield from (CONFIG, ENVIRONMENT, METRICS, SECONDS)
-    for t in sorted({lines[0]["t"], lines[-1]["t"]}):
-        yield f"{SAMPLES}/{t:03d}.npz"
+def _archives(folder: Path) -> list[Path]:
+    return sorted(folder.glob(NAME.format(0).replace("00", "??")))
+
+
+def _already(to: Path) -> dict[str, dict[str, bytes]]:
+    """Runs in the archives of a folder; a damaged one has none."""
+    found: dict[str, dict[str, bytes]] = {}
+    for archive in _archives(to):
+        with suppress(ValueError):
+            found |= _runs(archive)
+    return found
+
+
+def _rounds(files: Mapping[str, bytes]) -> int:
+    return files[METRICS].count(b"\n")
 
 
 def _archive(files: Mapping[str, bytes]) -> bytes:
@@ -111,10 +151,10 @@ def _archive(files: Mapping[str, bytes]) -> bytes:
         gzip.GzipFile("", "wb", fileobj=buffer, mtime=0) as stream,
         tarfile.open(mode="w", fileobj=stream) as tar,
     ):
-        for name, content in sorted(files.items()):
+        for name, data in sorted(files.items()):
             entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
     return buffer.getvalue()
 
 
@@ -122,8 +162,8 @@ def _runs(archive: Path) -> dict[str, dict[str, bytes]]:
     runs: dict[str, dict[str, bytes]] = {}
     try:
         # As a whole, since its checksum comes last: behind what a reader of the entries looks at.
-        content = gzip.decompress(archive.read_bytes())
-        with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        data = gzip.decompress(archive.read_bytes())
+        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
             for entry in tar:
                 name, _, file = entry.name.partition("/")
                 opened = tar.extractfile(entry)

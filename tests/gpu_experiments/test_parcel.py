@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
+import shutil
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gpu_experiments.parcel import pack, unpack
+from gpu_experiments.parcel import content, pack, unpack
+from sim import recording, runs
+from sim.runs import RunFolder, read_lines
 
 FILES = ("config.json", "environment.json", "metrics.jsonl", "seconds.jsonl")
 
@@ -30,7 +35,7 @@ def write_run(root, name, rounds, *, size=100, seed=0):
     return run
 
 
-def content(run):
+def on_disk(run):
     return {
         str(path.relative_to(run)): path.read_bytes() for path in run.rglob("*") if path.is_file()
     }
@@ -42,8 +47,8 @@ def test_runs_come_home_without_their_weights(tmp_path):
     assert [path.name for path in paths] == ["runs-00.tar.gz"]
     assert unpack(tmp_path / "parcel", tmp_path / "home") == [tmp_path / "home" / "class-pure-0"]
     expected = {*FILES, "samples/000.npz", "samples/003.npz"}
-    assert content(tmp_path / "home" / "class-pure-0") == {
-        name: data for name, data in content(run).items() if name in expected
+    assert on_disk(tmp_path / "home" / "class-pure-0") == {
+        name: data for name, data in on_disk(run).items() if name in expected
     }
 
 
@@ -80,13 +85,34 @@ def test_a_run_without_a_round_stays(tmp_path):
     assert pack(tmp_path / "runs", tmp_path / "parcel") == []
 
 
+def test_archives_keep_what_a_machine_that_begins_anew_has_not_reached(tmp_path):
+    write_run(tmp_path / "one", "further", 4)
+    write_run(tmp_path / "one", "another", 4)
+    write_run(tmp_path / "one", "absent", 1)
+    pack(tmp_path / "one", tmp_path / "parcel")
+    write_run(tmp_path / "two", "further", 3, seed=0)
+    write_run(tmp_path / "two", "another", 3, seed=1)  # of another configuration
+    write_run(tmp_path / "two", "new", 2)
+    pack(tmp_path / "two", tmp_path / "parcel")
+    unpack(tmp_path / "parcel", tmp_path / "home")
+    rounds = {
+        run.name: len((run / "metrics.jsonl").read_text().splitlines())
+        for run in (tmp_path / "home").iterdir()
+    }
+    assert rounds == {"further": 4, "another": 3, "absent": 1, "new": 2}
+    write_run(tmp_path / "two", "further", 5)
+    pack(tmp_path / "two", tmp_path / "parcel")
+    unpack(tmp_path / "parcel", tmp_path / "home")
+    assert len((tmp_path / "home/further/metrics.jsonl").read_text().splitlines()) == 5
+
+
 def test_what_is_further_is_not_replaced(tmp_path):
     write_run(tmp_path / "runs", "run", 2)
     pack(tmp_path / "runs", tmp_path / "parcel")
     further = write_run(tmp_path / "home", "run", 3, seed=1)
-    before = content(further)
+    before = on_disk(further)
     unpack(tmp_path / "parcel", tmp_path / "home")
-    assert content(further) == before
+    assert on_disk(further) == before
 
 
 def test_what_is_as_far_is_replaced(tmp_path):
@@ -100,21 +126,24 @@ def test_what_is_as_far_is_replaced(tmp_path):
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda content: content[:-200],
-        lambda content: content[:40] + bytes(60) + content[100:],
+        lambda data: data[:-200],
+        lambda data: data[:40] + bytes(60) + data[100:],
         # Within the samples, where no structure is broken: the checksum alone tells.
-        lambda content: content[:-100] + bytes([content[-100] ^ 1]) + content[-99:],
-        lambda content: b"no archive",
+        lambda data: data[:-100] + bytes([data[-100] ^ 1]) + data[-99:],
+        lambda data: b"no archive",
     ],
     ids=["cut short", "overwritten", "a bit", "something else"],
 )
-def test_a_damaged_archive_is_refused(tmp_path, damage):
+def test_a_damaged_archive_is_refused_and_written_anew(tmp_path, damage):
     write_run(tmp_path / "runs", "run", 3)
     (path,) = pack(tmp_path / "runs", tmp_path / "parcel")
-    path.write_bytes(damage(path.read_bytes()))
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole))
     with pytest.raises(ValueError, match=r"runs-00\.tar\.gz is damaged"):
         unpack(tmp_path / "parcel", tmp_path / "home")
     assert not (tmp_path / "home").exists()
+    pack(tmp_path / "runs", tmp_path / "parcel")
+    assert path.read_bytes() == whole
 
 
 def test_an_archive_cannot_write_elsewhere(tmp_path):
@@ -132,3 +161,101 @@ def test_an_archive_cannot_write_elsewhere(tmp_path):
 def test_no_archive_is_told(tmp_path):
     with pytest.raises(FileNotFoundError, match="has no archive of runs"):
         unpack(tmp_path, tmp_path / "home")
+
+
+@pytest.fixture(scope="module")
+def moments(tiny, tmp_path_factory):
+    """Folders that a run went through while it was written, one after every step: it was stopped as
+    it began round 2, and gone on with. Half a line is a step too."""
+    run, found = tmp_path_factory.mktemp("writing") / "run", []
+    write, append, checkpoint = runs.write, RunFolder.append, RunFolder.checkpoint
+
+    def look(halved=None):
+        found.append(run.with_name(f"{len(found):02d}"))
+        shutil.copytree(run, found[-1], ignore=shutil.ignore_patterns("checkpoint.pt"))
+        if halved:
+            (found[-1] / halved).write_bytes((run / halved).read_bytes()[:-7])
+
+    def written(path, data):
+        write(path, data)
+        if (run / "config.json").exists():
+            look()
+
+    def appended(folder, line, name="metrics.jsonl"):
+        append(folder, line, name)
+        look(halved=name)
+        look()
+
+    def stopped(folder, state):
+        if state["t"] == 2:
+            raise KeyboardInterrupt
+        checkpoint(folder, state)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "write", written)
+        patch.setattr(recording, "write", written)
+        patch.setattr(RunFolder, "append", appended)
+        patch.setattr(RunFolder, "checkpoint", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            recording.record(tiny, run)
+        patch.setattr(RunFolder, "checkpoint", checkpoint)
+        recording.record(tiny, run, resume=True)
+    return found
+
+
+def complete(moment, name):
+    """Rounds with a whole line."""
+    return (moment / name).read_bytes().count(b"\n") if (moment / name).exists() else 0
+
+
+def test_what_is_packed_is_of_one_moment_whenever_it_is_read(moments, monkeypatch):
+    """From any moment to any later one, the files read before and after any point of packing."""
+    opened, last = Path.open, moments[-1]
+    lines = (last / "metrics.jsonl").read_bytes().splitlines(keepends=True)
+    assert len(lines) == 3
+    # Round 1 was dropped and done again.
+    counts = [complete(moment, "metrics.jsonl") for moment in moments]
+    assert sorted(counts) != counts
+
+    packed = 0
+    for before, after in itertools.combinations_with_replacement(moments, 2):
+        for point in range(1, 7):  # of the six reads
+            reads = 0
+
+            def instead(path, *mode, before=before, after=after, point=point, **options):
+                nonlocal reads
+                reads += 1
+                if reads > point:
+                    path = after / path.relative_to(before)
+                return opened(path, *mode, **options)
+
+            with monkeypatch.context() as patch:
+                patch.setattr(Path, "open", instead)
+                files = content(before)
+            there = [complete(each, name) for each in (before, after) for name in FILES[2:]]
+            if not files:
+                assert min(there) == 0
+                continue
+            packed += 1
+            assert reads == len(files)  # each once
+            rounds = files["metrics.jsonl"].count(b"\n")
+            assert rounds >= min(there)
+            assert files["metrics.jsonl"] == b"".join(lines[:rounds])
+            seconds = [json.loads(line)["t"] for line in files["seconds.jsonl"].splitlines()]
+            assert seconds == list(range(rounds))
+            samples = {f"samples/{t:03d}.npz" for t in (0, rounds - 1)}
+            assert files.keys() == {*FILES, *samples}
+            for name in samples:
+                assert files[name] == (last / name).read_bytes()
+    assert packed > 1000
+
+
+def test_packing_goes_by_what_was_read_at_one_moment(moments, tmp_path):
+    (tmp_path / "runs").mkdir()
+    half = next(each for each in reversed(moments) if complete(each, "metrics.jsonl") == 2)
+    shutil.copytree(half, tmp_path / "runs" / "run")
+    assert not (half / "metrics.jsonl").read_bytes().endswith(b"\n")
+    pack(tmp_path / "runs", tmp_path / "parcel")
+    (run,) = unpack(tmp_path / "parcel", tmp_path / "home")
+    assert on_disk(run) == content(half)
+    assert len(read_lines(run / "metrics.jsonl")) == 2
