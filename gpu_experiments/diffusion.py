@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -105,6 +106,9 @@ class ImageDiffusion:
         Where the network is and samples are made.
     replicas
         The devices that share the training, if there are several.
+    unfinished
+        Folder of long fits that were interrupted, where the same fit goes on from; by default every
+        fit begins at its beginning.
 
     Raises
     ------
@@ -118,9 +122,10 @@ class ImageDiffusion:
         shape: Shape,
         device: torch.device | str = "cpu",
         replicas: Replicas | None = None,
+        unfinished: Path | None = None,
     ) -> None:
         self.settings = settings
-        self.unet = TrainedUNet(settings, shape, device, replicas)
+        self.unet = TrainedUNet(settings, shape, device, replicas, unfinished)
         self._chain = settings.chain()
         # Square roots of the shares of image and noise at t = 1, …, T, shape (T, 1, 1, 1).
         alpha_bar = torch.as_tensor(self._chain.alpha_bar, device=self.unet.device)

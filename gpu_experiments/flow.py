@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -122,6 +123,9 @@ class ImageFlow:
         Where the network is and samples are made.
     replicas
         The devices that share the training, if there are several.
+    unfinished
+        Folder of long fits that were interrupted, where the same fit goes on from; by default every
+        fit begins at its beginning.
 
     Raises
     ------
@@ -135,9 +139,10 @@ class ImageFlow:
         shape: Shape,
         device: torch.device | str = "cpu",
         replicas: Replicas | None = None,
+        unfinished: Path | None = None,
     ) -> None:
         self.settings = settings
-        self.unet = TrainedUNet(settings, shape, device, replicas)
+        self.unet = TrainedUNet(settings, shape, device, replicas, unfinished)
 
     @property
     def evaluations(self) -> int:

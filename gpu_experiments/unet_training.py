@@ -13,12 +13,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
 
+from gpu_experiments.interrupted_fits import (
+    UnfinishedFit,
+    digest,
+    global_streams,
+    put_global_streams,
+    put_stream_state,
+    stream_state,
+    unfinished_fit,
+)
 from gpu_experiments.unet import Shape, UNetSettings, new_unet, require_count
 from sim.generators.reference_coupling import seeded_globals
 from sim.generators.velocity import one_thread
@@ -149,7 +159,8 @@ class TrainedUNet:
     """A U-Net, fitted and evaluated.
 
     On a GPU it runs in bfloat16 where that is safe (autocast), with channels last; on a CPU in
-    float32 on one thread, where the same stream gives the same weights.
+    float32 on one thread, where the same stream gives the same weights, be the fit interrupted or
+    not.
 
     Parameters
     ----------
@@ -159,6 +170,9 @@ class TrainedUNet:
         Where the network is.
     replicas
         The devices that share the training.
+    unfinished
+        Folder of long fits that were interrupted, where the same fit goes on from
+        (:mod:`gpu_experiments.interrupted_fits`); by default every fit begins at its beginning.
 
     Raises
     ------
@@ -172,12 +186,14 @@ class TrainedUNet:
         shape: Shape,
         device: torch.device | str = "cpu",
         replicas: Replicas | None = None,
+        unfinished: Path | None = None,
     ) -> None:
         settings.accepts(tuple(shape))
         self.settings = settings
         self.shape: Shape = tuple(shape)
         self.device = torch.device(device)
         self.replicas = Alone() if replicas is None else replicas
+        self.unfinished = unfinished
         pieces = settings.batch // settings.piece
         if pieces % self.replicas.count:
             raise ValueError(
@@ -193,6 +209,8 @@ class TrainedUNet:
     ) -> Mapping[str, float]:
         """Fit to images (n, *shape) on the device.
 
+        The lesson, of which an unfinished fit knows nothing, is one for each class of settings.
+
         Returns the loss, in mean over the last tenth of the steps; the loss of predicting 0, in
         mean over the same; and the number of steps.
 
@@ -203,6 +221,8 @@ class TrainedUNet:
             is then as before, as it is after every other fault.
         MemoryError
             When the device's memory does not hold a batch.
+        ValueError
+            When the file of this fit, unfinished, is damaged.
         """
         chosen, cold = self.settings, not self.fitted
         # Always as many, so that the numbers depend neither on the device nor on what came before.
@@ -218,9 +238,28 @@ class TrainedUNet:
         before = [weight.detach().clone() for weight in self.network.parameters()]
         steps, peak = (chosen.steps, chosen.rate) if cold else (chosen.warm_steps, chosen.warm_rate)
         drawn = _Batches(self, data, lesson, order, pieces)
+
+        def identity() -> Mapping[str, Any]:
+            return {
+                "settings": [type(chosen).__name__, asdict(chosen)],
+                "shape": self.shape,
+                "device": self.device.type,
+                "process": [self.replicas.rank, self.replicas.count],
+                "cold": cold,
+                "seeds": seeds,
+                "weights": digest(before),
+                "data": digest([data]),
+            }
+
+        file = unfinished_fit(self.unfinished, steps, identity, self.replicas.average, self.device)
         try:
-            with self._at_work(), self._seeded(dropout), within_memory(self._batch_that_fits):
-                found = self._train(drawn, steps, peak, progress)
+            with (
+                file as unfinished,
+                self._at_work(),
+                self._seeded(dropout),
+                within_memory(self._batch_that_fits),
+            ):
+                found = self._train(drawn, steps, peak, progress, unfinished)
         except BaseException:
             self._put(before)
             raise
@@ -310,39 +349,51 @@ class TrainedUNet:
             self._run = torch.compile(self.network, dynamic=False)
 
     def _train(
-        self, batches: _Batches, steps: int, peak: float, progress: Progress
+        self,
+        batches: _Batches,
+        steps: int,
+        peak: float,
+        progress: Progress,
+        unfinished: UnfinishedFit | None,
     ) -> dict[str, float]:
-        chosen, network = self.settings, self.network
-        network.train()
-        weights = list(network.parameters())
-        averaged = [weight.detach().clone() for weight in weights]
-        adam = torch.optim.Adam(weights, betas=(0.9, chosen.beta_2), fused=True)
-        rows: list[list[float]] = []
+        self.network.train()
+        course = _Course(self, batches)
+        averaged, rows = course.averaged, course.rows
+        if unfinished is not None and course.taken_up(unfinished.load()):
+            progress(len(rows) / steps, rows[-1][0])
         found: list[torch.Tensor] = []
         batch = batches.draw()
-        for step in range(steps):
-            adam.param_groups[0]["lr"] = chosen.rate_at(step, steps, peak)
-            found.append(self._step(batch, adam, weights))
-            memory = min(chosen.average, (1 + step) / (10 + step))
-            torch._foreach_lerp_(averaged, [weight.detach() for weight in weights], 1 - memory)
-            if step + 1 < steps:
+        for step in range(len(rows), steps):
+            course.adam.param_groups[0]["lr"] = self.settings.rate_at(step, steps, peak)
+            found.append(self._step(batch, course.adam, course.weights))
+            memory = min(self.settings.average, (1 + step) / (10 + step))
+            torch._foreach_lerp_(
+                averaged, [weight.detach() for weight in course.weights], 1 - memory
+            )
+            last = step + 1 == steps
+            kept = unfinished is not None and not last and unfinished.due(step + 1)
+            if not (last or kept):
                 # While a GPU still computes the step.
                 batch = batches.draw()
-            if len(found) == BLOCK or step + 1 == steps:
+            if len(found) == BLOCK or last or kept:
                 losses = torch.stack(found)
                 self.replicas.average([losses])
                 rows += losses.tolist()
                 _refuse_diverged(rows, len(found), steps, peak)
                 found = []
                 progress((step + 1) / steps, rows[-1][0])
+            if kept:
+                unfinished.write(course.state())
+                # Now only: the file has the streams as they are before the batch that comes next.
+                batch = batches.draw()
         # No loss has judged the last step.
         if not all(bool(torch.isfinite(weight).all()) for weight in averaged):
             raise DivergedTraining(
                 f"the weights are no numbers after step {steps} of {steps} at rate {peak:g}"
             )
         self._put(averaged)
-        last = torch.tensor(rows[-max(1, steps // 10) :], dtype=torch.float64).mean(dim=0)
-        return {"loss": float(last[0]), "loss_of_nothing": float(last[1]), "steps": steps}
+        end = torch.tensor(rows[-max(1, steps // 10) :], dtype=torch.float64).mean(dim=0)
+        return {"loss": float(end[0]), "loss_of_nothing": float(end[1]), "steps": steps}
 
     def _step(
         self, batch: Batch, adam: torch.optim.Adam, weights: list[torch.nn.Parameter]
@@ -408,6 +459,48 @@ class TrainedUNet:
                 yield
 
 
+class _Course:
+    """What a fit changes while it goes on: weights, their average, Adam, batches to come, losses.
+
+    One row of losses for each step: that of the network and that of predicting 0.
+    """
+
+    def __init__(self, unet: TrainedUNet, batches: _Batches) -> None:
+        self.weights = list(unet.network.parameters())
+        self.averaged = [weight.detach().clone() for weight in self.weights]
+        betas = (0.9, unet.settings.beta_2)
+        self.adam = torch.optim.Adam(self.weights, betas=betas, fused=True)
+        self.rows: list[list[float]] = []
+        self._batches = batches
+        self._device = unet.device
+
+    def state(self) -> dict[str, Any]:
+        """Everything that further steps depend on, while no batch has been drawn for the next."""
+        return {
+            "step": len(self.rows),
+            "weights": [weight.detach() for weight in self.weights],
+            "averaged": self.averaged,
+            "adam": self.adam.state_dict()["state"],
+            "batches": self._batches.state(),
+            "globals": global_streams(self._device),
+            "losses": torch.tensor(self.rows, dtype=torch.float64),
+        }
+
+    @torch.no_grad()
+    def taken_up(self, state: Mapping[str, Any] | None) -> bool:
+        """Go on from a state, if there is one."""
+        if state is None:
+            return False
+        for name in ("weights", "averaged"):
+            for mine, kept in zip(getattr(self, name), state[name], strict=True):
+                mine.copy_(kept)
+        self.adam.load_state_dict({**self.adam.state_dict(), "state": state["adam"]})
+        self._batches.load(state["batches"])
+        put_global_streams(state["globals"], self._device)
+        self.rows += state["losses"].tolist()
+        return True
+
+
 class _Batches:
     """Batches of a fit: every image once in random order, then all of them again."""
 
@@ -430,8 +523,32 @@ class _Batches:
         # and its small kernels, urgent, not for their turn among those of the step.
         cuda = device.type == "cuda"
         self._stream = torch.cuda.Stream(device, priority=-1) if cuda else None
+        self._wait()
+
+    def state(self) -> dict[str, Any]:
+        """What all further batches depend on, besides the data."""
+        return {
+            "order": self._order.get_state(),
+            # Without the rows before them, which they share their memory with.
+            "rows": self._rows.clone(),
+            "pieces": [
+                (generator.get_state(), stream_state(rng)) for _, generator, rng in self._pieces
+            ],
+        }
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+        self._order.set_state(state["order"])
+        self._rows = state["rows"].to(self._unet.device)
+        for (_, generator, rng), (drawn, text) in zip(self._pieces, state["pieces"], strict=True):
+            generator.set_state(drawn)
+            put_stream_state(rng, text)
+        self._wait()
+
+    def _wait(self) -> None:
+        """Have batches wait for what is on its way to the device."""
         if self._stream is not None:
-            self._stream.wait_stream(torch.cuda.current_stream(device))
+            self._stream.wait_stream(torch.cuda.current_stream(self._unet.device))
 
     @torch.no_grad()
     def draw(self) -> Batch:
