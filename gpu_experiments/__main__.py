@@ -109,10 +109,15 @@ class Check:
 
 @dataclass(frozen=True)
 class Costs:
-    """Add up what finished runs took: seconds and operations per second of each phase."""
+    """Add up what runs took: wall time, GPU-hours and operations per second of each phase, and
+    hours for as many rounds as the paper gives them for."""
 
     runs: tyro.conf.Positional[Path]
     """Folder of the runs, or of one."""
+    devices: int = 1
+    """How many shared each run, which runs do not record."""
+    json: Path | None = None
+    """File for all numbers."""
 
 
 @dataclass(frozen=True)
@@ -249,7 +254,7 @@ def _status(arguments: Sequence[str] | None) -> int:
             file=sys.stderr,
         )
         return 1
-    except (UsageError, ValueError, ModuleNotFoundError) as error:
+    except (UsageError, ValueError, ImportError) as error:
         print(sentence(error), file=sys.stderr)
         return 2
     return 0
@@ -333,19 +338,60 @@ def _folders(runs: Path) -> list[Path]:
 
 def _costs(command: Costs) -> None:
     # Imported here: no other command needs it.
-    from gpu_experiments.costs import PUBLISHED, costs
+    from gpu_experiments.costs import HOUR, PUBLISHED, as_json
 
-    phases = costs(_folders(command.runs))
-    table = Table(box=None)
-    for heading in ("phase", "s", "h", "TFLOP/s"):
-        table.add_column(heading, justify="left" if heading == "phase" else "right")
-    for one in phases:
-        rate = f"{one.achieved / 1e12:.3g}" if one.flops else "–"
-        table.add_row(one.name, f"{one.seconds:.1f}", f"{one.seconds / 3600:.3g}", rate)
-    total = sum(one.seconds for one in phases)
-    table.add_row("all", f"{total:.1f}", f"{total / 3600:.3g}", "")
-    Console().print(table)
-    print(f"Published: {PUBLISHED} (arXiv:2407.09499).")
+    if command.devices < 1:
+        raise UsageError(f"--devices {command.devices} share no run: give at least 1.")
+    found = as_json(_folders(command.runs), command.devices)
+    if command.json is not None:
+        write(command.json, json.dumps(found, indent=1).encode())
+    # Hours of what the runs were made on.
+    hours = "GPU-hours" if all(found["hardware"]) else "hours"
+    phases = _right("phase", "wall, s", hours, "TFLOP/s", "share")
+    for one in found["phases"]:
+        phases.add_row(
+            one["name"],
+            f"{one['seconds']:.1f}",
+            f"{one['device_hours']:.3g}",
+            f"{one['flops_per_second'] / 1e12:.3g}" if one["flops"] else "–",
+            f"{100 * one['share']:.0f} %",
+        )
+    seconds = sum(one["seconds"] for one in found["phases"])
+    phases.add_row("all", f"{seconds:.1f}", f"{command.devices * seconds / HOUR:.3g}", "", "100 %")
+    twenty = f"{hours} for {PUBLISHED.rounds} rounds"
+    settings = _right("setting", "runs", "rounds", "s per round", twenty, "published, A100-hours")
+    for one in found["settings"]:
+        published = one["published_device_hours"]
+        settings.add_row(
+            one["name"],
+            str(one["runs"]),
+            str(one["rounds"]),
+            f"{one['seconds'] / one['rounds']:.3g}",
+            f"{one['extrapolated_device_hours']:.3g}",
+            "–" if published is None else f"{published:.3g}",
+        )
+    console = Console()
+    gpus = " and ".join(each or "no GPU" for each in found["hardware"])
+    many = "one device" if command.devices == 1 else f"{command.devices} devices"
+    console.print(f"On {gpus}, {many} per run.", highlight=False)
+    console.print(phases)
+    if not found["settings"]:
+        return
+    console.print(settings)
+    console.print(
+        f"Hours for {PUBLISHED.rounds} rounds are extrapolated from the mean of the measured ones, "
+        f"pretraining aside. Published: {PUBLISHED.hours:g} h on one {PUBLISHED.device} for "
+        f"{PUBLISHED.rounds} rounds ({PUBLISHED.source}).",
+        highlight=False,
+    )
+
+
+def _right(first: str, *others: str) -> Table:
+    """A table of a column of names and columns of numbers."""
+    table = Table(first, box=None)
+    for heading in others:
+        table.add_column(heading, justify="right")
+    return table
 
 
 def _lease(command: Lease) -> int:
@@ -362,6 +408,8 @@ def _lease(command: Lease) -> int:
         command.seconds,
     )
     print(held.log, end="")
+    if held.before:
+        print(f"Runs were started again, since those before {held.before}.")
     print(f"{len(held.archives)} archives are in {command.to}", end="; ")
     if held.status is None:
         print("the runs go on: give the same command again.")
@@ -400,9 +448,7 @@ def _profile(command: Profile) -> None:
     if command.json is not None:
         content = {"preset": command.preset, **found.as_json()}
         write(command.json, json.dumps(content, indent=1).encode())
-    work = Table(box=None)
-    for heading in ("work", "images", "ms", "images/s", "TFLOP/s", "share", "floor, ms", "GB"):
-        work.add_column(heading, justify="left" if heading == "work" else "right")
+    work = _right("work", "images", "ms", "images/s", "TFLOP/s", "share", "floor, ms", "GB")
     for one in (found.training, found.sampling, found.classifier):
         work.add_row(
             one.what,
@@ -414,8 +460,7 @@ def _profile(command: Profile) -> None:
             f"{1e3 * one.floor:.3g}",
             f"{one.peak_bytes / 1e9:.2g}",
         )
-    phases = Table("phase of all runs", box=None)
-    phases.add_column("s, estimated", justify="right")
+    phases = _right("phase of all runs", "s, estimated")
     for name, estimated in {**found.phases, "all": found.total}.items():
         phases.add_row(name, f"{estimated:.0f}")
     console = Console()

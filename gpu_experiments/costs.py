@@ -3,14 +3,18 @@ r"""What runs took: seconds, GPU-hours and operations per second of each phase, 
 Operations are counted on the network (:func:`gpu_experiments.unet.flops_per_image`) for the images
 that were trained on and sampled; seconds are those that the runs wrote down. The classifier's
 training, metrics and files make up the rest, whose operations are not counted.
+
+Runs do not record how many devices shared them: hours are those of one unless more are given, and
+operations per second those of all devices together.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +25,39 @@ from gpu_experiments.experiment import KNOWN
 from gpu_experiments.flow import FlowSettings
 from gpu_experiments.solvers import evaluations
 from gpu_experiments.unet import Operations, flops_per_image, new_unet
-from sim.runs import CONFIG, METRICS, SECONDS, read_lines
+from sim.runs import CONFIG, ENVIRONMENT, METRICS, SECONDS, read_lines
 
-__all__ = ["PUBLISHED", "Phase", "costs"]
+__all__ = ["PUBLISHED", "Phase", "Published", "Setting", "as_json", "costs", "settings"]
 
-PUBLISHED = "22 h on one A100-40GB for twenty iterations"
-"""What Ferbach et al. 2024 (arXiv:2407.09499) took for CIFAR-10, as they say."""
+
+@dataclass(frozen=True)
+class Published:
+    """What the paper's loop took.
+
+    Attributes
+    ----------
+    data
+        On which data.
+    hours, device
+        GPU-hours, and on what.
+    rounds
+        For so many retraining rounds.
+    source
+        Where it is said.
+    """
+
+    data: str
+    hours: float
+    device: str
+    rounds: int
+    source: str
+
+
+PUBLISHED = Published("cifar10", 22.0, "A100-40GB", 20, "arXiv:2407.09499")
+"""What Ferbach et al. 2024 took, as they say."""
+
+HOUR = 3600.0
+"""Seconds."""
 
 PRETRAINING, REFITS, SAMPLING, REST = "pretraining", "refits", "sampling", "the rest"
 
@@ -58,6 +89,106 @@ class Phase:
         return self.flops / self.seconds if self.seconds else 0.0
 
 
+@dataclass(frozen=True)
+class Setting:
+    """Retraining rounds of runs that differ in seeds and lengths alone, on one kind of device.
+
+    Attributes
+    ----------
+    name
+        That of the runs without the seed.
+    data
+        What they learn.
+    gpu
+        The GPU that they name; empty if they name none.
+    runs
+        Their number.
+    rounds, seconds
+        Retraining rounds of all of them, from round 1 on, and their wall time: fit, sampling,
+        metrics and files. Round 0, with the pretraining, is left out.
+    """
+
+    name: str
+    data: str
+    gpu: str
+    runs: int
+    rounds: int
+    seconds: float
+
+    def hours(self, rounds: int = PUBLISHED.rounds) -> float:
+        """Wall time of so many retraining rounds if each takes the mean of those measured."""
+        return rounds * self.seconds / self.rounds / HOUR
+
+
+def settings(runs: Iterable[Path]) -> list[Setting]:
+    """Retraining rounds by setting, in the order of the runs; none of runs without such rounds."""
+    found: dict[str, list[tuple[str, str, str, list[float]]]] = defaultdict(list)
+    for path in runs:
+        config = _read(path / CONFIG)
+        gpu = _gpu(path)
+        complete = len(read_lines(path / METRICS))
+        took = [line["all"] for line in read_lines(path / SECONDS)[1:complete]]
+        if took:
+            alike = json.dumps([{**config, "seed": None, "iterations": None}, gpu])
+            name = re.sub(r"-\d+$", "", path.name)
+            found[alike].append((name, config["data"], gpu, took))
+    return [
+        Setting(
+            *group[0][:3],
+            runs=len(group),
+            rounds=sum(len(took) for *_, took in group),
+            seconds=sum(sum(took) for *_, took in group),
+        )
+        for group in found.values()
+    ]
+
+
+def as_json(runs: Iterable[Path], devices: int = 1) -> dict[str, Any]:
+    """All of it: ``phases`` and ``settings``, with the ``hardware`` that the runs name.
+
+    Parameters
+    ----------
+    runs
+        Folders of the runs.
+    devices
+        How many shared each run.
+    """
+    runs = list(runs)
+    phases = costs(runs)
+    total = sum(phase.seconds for phase in phases)
+    return {
+        "hardware": sorted({_gpu(path) for path in runs}),
+        "devices": devices,
+        "phases": [
+            {
+                "name": phase.name,
+                "seconds": phase.seconds,
+                "device_hours": devices * phase.seconds / HOUR,
+                "share": phase.seconds / total if total else 0.0,
+                "images": phase.images,
+                "flops": phase.flops,
+                "flops_per_second": phase.achieved,
+            }
+            for phase in phases
+        ],
+        "settings": [
+            {
+                "name": each.name,
+                "data": each.data,
+                "gpu": each.gpu,
+                "runs": each.runs,
+                "rounds": each.rounds,
+                "seconds": each.seconds,
+                "extrapolated_rounds": PUBLISHED.rounds,
+                "extrapolated_device_hours": devices * each.hours(),
+                "published_device_hours": PUBLISHED.hours if each.data == PUBLISHED.data else None,
+            }
+            for each in settings(runs)
+        ],
+        "published": asdict(PUBLISHED),
+    }
+
+
 def costs(runs: Iterable[Path]) -> list[Phase]:
     """Seconds and operations of each phase of runs, over all of them.
 
@@ -69,7 +200,7 @@ def costs(runs: Iterable[Path]) -> list[Phase]:
     ValueError
         When there is no run.
     """
-    found = [(path, json.loads((path / CONFIG).read_text(encoding="utf-8"))) for path in runs]
+    found = [(path, _read(path / CONFIG)) for path in runs]
     if not found:
         raise ValueError("there is no run to add up: name a folder of runs.")
     for path, config in found:
@@ -108,6 +239,15 @@ def costs(runs: Iterable[Path]) -> list[Phase]:
         Phase(name, seconds[name], int(images[name]), flops[name])
         for name in (PRETRAINING, REFITS, SAMPLING, REST)
     ]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def _gpu(run: Path) -> str:
+    return str(_read(run / ENVIRONMENT).get("gpu", ""))
 
 
 def _settings(config: Mapping[str, Any]) -> FlowSettings | ImageDiffusionSettings:

@@ -23,10 +23,15 @@ LOG = "log.txt"
 """File, beside the runs, of what they print; the archives come with a copy of its end."""
 
 LOCK = ".going"
+STATUS = ".ended"
 TAIL = 4_000
 """Bytes of the log that are told."""
 POLL = 0.5
 """Seconds between two looks."""
+
+# Runs the words after the first and leaves their exit status in the file that the first names,
+# above 128 if they were killed: the command that waited for them may be gone by then.
+WATCHED = 'file=$0; "$@"; status=$?; echo $status >"$file"; exit $status'
 
 # Python warns of a process that is forgotten while it goes on, which is what is wanted here.
 _OUTLIVE: list[subprocess.Popen[bytes]] = []
@@ -44,11 +49,14 @@ class Held:
         The end of what they printed.
     archives
         What was packed.
+    before
+        How runs ended that ended badly before this command started them again; else empty.
     """
 
     status: int | None
     log: str
     archives: tuple[Path, ...]
+    before: str = ""
 
 
 def wait(command: Sequence[str], out: Path, to: Path, seconds: float) -> Held:
@@ -67,20 +75,32 @@ def wait(command: Sequence[str], out: Path, to: Path, seconds: float) -> Held:
     """
     end = time.monotonic() + seconds
     out.mkdir(parents=True, exist_ok=True)
-    status = None
+    status, before, started = None, "", None
     with (out / LOCK).open("w") as lock:
-        started = _started(command, out, lock.fileno()) if _taken(lock.fileno()) else None
-        while time.monotonic() < end and status is None:
-            time.sleep(min(POLL, max(0.0, end - time.monotonic())))
-            if started is not None:
-                status = started.poll()
-            elif _taken(lock.fileno()):
-                # Those that another command started have ended; whether well, they say themselves.
+        while True:
+            # Free also when those that another command started have ended meanwhile; whether well,
+            # they say themselves when they are started again.
+            if started is None and _taken(lock.fileno()):
+                before = _ended_before(out)
                 started = _started(command, out, lock.fileno())
+            if status is not None or time.monotonic() >= end:
+                break
+            time.sleep(min(POLL, max(0.0, end - time.monotonic())))
+            status = None if started is None else started.poll()
     archives = pack(out, to)
     log = (out / LOG).read_bytes()[-TAIL:].decode(errors="replace")
     (to / LOG).write_text(log, encoding="utf-8")
-    return Held(status, log, tuple(archives))
+    return Held(status, log, tuple(archives), before)
+
+
+def _ended_before(out: Path) -> str:
+    """How the last runs ended, in words; empty if well, or if there were none."""
+    if not (out / LOG).exists():
+        return ""
+    if not (out / STATUS).exists():
+        return "left no exit status, as when everything is killed"
+    status = (out / STATUS).read_text(encoding="utf-8").strip()
+    return "" if status == "0" else f"ended with status {status}"
 
 
 def _taken(handle: int) -> bool:
@@ -94,9 +114,10 @@ def _taken(handle: int) -> bool:
 
 
 def _started(command: Sequence[str], out: Path, lock: int) -> subprocess.Popen[bytes]:
+    (out / STATUS).unlink(missing_ok=True)
     with (out / LOG).open("ab") as log:
         started = subprocess.Popen(
-            [*command],
+            ["sh", "-c", WATCHED, str(out / STATUS), *command],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from gpu_experiments.costs import costs
+from gpu_experiments.costs import PUBLISHED, as_json, costs, settings
 from gpu_experiments.experiment import KNOWN
 from gpu_experiments.unet import new_unet
 from sim.recording import record
@@ -66,20 +66,76 @@ def test_operations_are_those_of_the_layers(runs, tiny):
     assert counted <= sampling.flops / sampling.images < 1.2 * counted
 
 
-def test_the_longest_first_fit_is_the_pretraining(runs, tmp_path):
-    for path, fit in zip(runs, (3.0, 50.0), strict=True):
-        copy = tmp_path / path.name
-        copy.mkdir()
-        for name in ("config.json", METRICS):
-            (copy / name).write_bytes((path / name).read_bytes())
+@pytest.fixture
+def timed(runs, tmp_path):
+    """Copies of the runs with other seconds; their first fits took 3 s and 50 s, as all others."""
+
+    def copy(path, name, fit, gpu="", **changed):
+        folder = tmp_path / name
+        folder.mkdir()
+        config = json.loads((path / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps({**config, **changed}))
+        (folder / "environment.json").write_text(json.dumps({"gpu": gpu} if gpu else {}))
+        (folder / METRICS).write_bytes((path / METRICS).read_bytes())
         times = [{"t": t, "fit": fit, "sample": 1.0, "all": fit + 2.0} for t in range(3)]
-        (copy / SECONDS).write_text("".join(json.dumps(line) + "\n" for line in times))
-    found = {each.name: each.seconds for each in costs([tmp_path / "0", tmp_path / "1"])}
-    assert found == {
+        (folder / SECONDS).write_text("".join(json.dumps(line) + "\n" for line in times))
+        return folder
+
+    return copy
+
+
+def test_the_longest_first_fit_is_the_pretraining(runs, timed):
+    found = costs(timed(path, path.name, fit) for path, fit in zip(runs, (3.0, 50.0), strict=True))
+    assert {each.name: each.seconds for each in found} == {
         "pretraining": 50.0,
         "refits": 2 * 3.0 + 2 * 50.0,
         "sampling": 6.0,
         "the rest": 6.0 + 3.0,
+    }
+
+
+def test_rounds_of_a_setting_are_those_of_all_its_seeds_on_one_gpu(runs, timed):
+    folders = [
+        timed(runs[0], "class-pure-0", 10.0, "one"),
+        timed(runs[1], "class-pure-1", 20.0, "one"),
+        timed(runs[0], "class-pure-2", 20.0, "another"),
+        timed(runs[0], "class-mixed-0", 30.0, "one", lam=1.0),
+        # Of as many rounds as were done, and cut short in writing the next.
+        timed(runs[0], "control-pure-0", 40.0, "one", selects=False, iterations=7),
+        timed(runs[0], "begun-0", 50.0, "one", gamma=7.0),
+    ]
+    lines = (folders[4] / METRICS).read_bytes().splitlines(keepends=True)
+    (folders[4] / METRICS).write_bytes(lines[0] + lines[1] + lines[2][:-9])
+    (folders[5] / METRICS).write_bytes(lines[0])
+    found = settings(folders)
+    assert [(each.name, each.gpu, each.runs, each.rounds, each.seconds) for each in found] == [
+        ("class-pure", "one", 2, 4, 2 * 12.0 + 2 * 22.0),
+        ("class-pure", "another", 1, 2, 2 * 22.0),
+        ("class-mixed", "one", 1, 2, 2 * 32.0),
+        ("control-pure", "one", 1, 1, 42.0),
+    ]
+    assert found[0].hours(20) == pytest.approx(20 * 17.0 / 3600)
+    assert found[0].hours() == found[0].hours(20)
+
+
+def test_hours_are_those_of_all_devices_and_shares_add_up(runs, timed):
+    folders = [timed(runs[0], "class-pure-0", 10.0, "one"), timed(runs[1], "class-pure-1", 20.0)]
+    one, two = as_json(folders), as_json(folders, devices=2)
+    assert one["hardware"] == ["", "one"]
+    assert sum(phase["share"] for phase in one["phases"]) == pytest.approx(1)
+    for phase, doubled, each in zip(one["phases"], two["phases"], costs(folders), strict=True):
+        assert phase["device_hours"] == each.seconds / 3600
+        assert doubled["device_hours"] == 2 * phase["device_hours"]
+        assert doubled["flops_per_second"] == phase["flops_per_second"] == each.achieved
+    assert two["settings"][0]["extrapolated_device_hours"] == pytest.approx(2 * 20 * 12.0 / 3600)
+    # The paper's are of CIFAR-10.
+    assert one["settings"][0]["published_device_hours"] is None
+    assert json.loads(json.dumps(one))["published"] == {
+        "data": PUBLISHED.data,
+        "hours": 22.0,
+        "device": "A100-40GB",
+        "rounds": 20,
+        "source": "arXiv:2407.09499",
     }
 
 

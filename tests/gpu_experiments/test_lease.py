@@ -65,8 +65,8 @@ def test_later_commands_find_the_runs_going(out):
     assert (out / LOG).read_text() == again.log == "started\n"
     assert unpack(out.with_name("parcel"), out.with_name("home")) == [out.with_name("home") / "run"]
     # It is in a session of its own, which the end of a command's terminal does not reach.
-    pid = int((out / "pid").read_text())
-    assert os.getsid(pid) == pid != os.getsid(0)
+    assert os.getsid(int((out / "pid").read_text())) != os.getsid(0)
+    assert first.before == again.before == ""
 
 
 @pytest.mark.parametrize("status", [0, 1])
@@ -75,16 +75,38 @@ def test_the_runs_status_is_told(out, status):
     (out / "end").write_text(str(status))
     found = held(out, LONG)
     assert found.status == status
+    assert found.before == ""
     assert [path.name for path in found.archives] == ["runs-00.tar.gz"]
+    # The next command starts them again, and says how these ended if that was not well.
+    (out / "end").write_text("0")
+    again = held(out, LONG)
+    assert again.status == 0
+    assert again.before == ("ended with status 1" if status else "")
 
 
 def test_runs_that_were_killed_are_started_again(out):
     held(out, 0.1)
     until((out / "pid").exists)
     os.kill(int((out / "pid").read_text()), signal.SIGKILL)
+    until((out / lease.STATUS).exists)
     (out / "end").write_text("0")
     found = held(out, LONG)
     assert found.status == 0
+    assert found.before == f"ended with status {128 + signal.SIGKILL}"
+    # A shell may say between them that they were killed.
+    assert found.log.startswith("started\n")
+    assert found.log.endswith("started\n")
+    assert held(out, LONG).before == ""
+
+
+def test_runs_that_were_killed_with_what_watched_them_are_started_again(out):
+    held(out, 0.1)
+    until((out / "pid").exists)
+    os.killpg(os.getpgid(int((out / "pid").read_text())), signal.SIGKILL)
+    (out / "end").write_text("0")
+    found = held(out, LONG)
+    assert found.status == 0
+    assert found.before == "left no exit status, as when everything is killed"
     assert found.log == "started\nstarted\n"
 
 

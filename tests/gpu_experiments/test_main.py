@@ -23,7 +23,7 @@ from gpu_experiments.experiment import ImageExperiment, Places
 from gpu_experiments.presets import PRESETS, Preset
 from sim.protocols import DivergedTraining
 from sim.recording import record
-from sim.runs import METRICS, RunFolder, read_lines
+from sim.runs import ENVIRONMENT, METRICS, SECONDS, RunFolder, read_lines
 from theory.command_line import Terminated
 
 ROOT = Path(__file__).parents[2]
@@ -422,6 +422,10 @@ def test_a_lease_goes_on_where_a_command_left_it(
     assert "nowhere" in printed
     assert printed.endswith("the runs ended with status 2.\n")
     assert "nowhere" in (tmp_path / "home" / "log.txt").read_text()
+    assert "started again" not in printed
+    assert main(lacking) == 2
+    told = "Runs were started again, since those before ended with status 2.\n"
+    assert told in capsys.readouterr().out
     assert main(["unpack", str(tmp_path / "home"), str(tmp_path / "found")]) == 2
     assert "has no archive of runs" in capsys.readouterr().err
 
@@ -470,7 +474,72 @@ def test_finished_runs_are_held_against_the_theory(
     metrics.write_text("".join(json.dumps(line) + "\n" for line in rounds))
     assert main(["check", str(here)]) == 1
     assert "one-0: weight fails: " in capsys.readouterr().out
-    assert main(["costs", str(here)]) == 0
-    assert "22 h on one A100" in capsys.readouterr().out
     assert main(["check", str(here / "nothing")]) == 2
     assert "holds no run" in capsys.readouterr().err
+
+
+def test_costs_are_printed_in_columns_and_written(
+    here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    assert main(["run", "tiny", "--only", "one-0", "--out", str(here), "--device", "cpu"]) == 0
+    lines = [{"t": t, "fit": 60.0, "sample": 20.0, "all": 90.0} for t in range(3)]
+    (here / "one-0" / SECONDS).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    capsys.readouterr()
+    file = tmp_path / "costs.json"
+    words = ["costs", str(here), "--devices", "2", "--json", str(file)]
+    assert main(words) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "On no GPU, 2 devices per run."
+    rows = [line.split() for line in printed]
+    assert [cell.strip() for cell in printed[1].split("  ") if cell.strip()] == [
+        *("phase", "wall, s", "hours", "TFLOP/s", "share")
+    ]
+    found = json.loads(file.read_text())
+    refits = found["phases"][1]["flops_per_second"] / 1e12
+    assert rows[3] == ["refits", "120.0", "0.0667", f"{refits:.3g}", "44", "%"]
+    assert rows[5] == ["the", "rest", "30.0", "0.0167", "–", "11", "%"]
+    assert rows[6] == ["all", "270.0", "0.15", "100", "%"]
+    # One run with two rounds of 90 s: twenty on two devices take an hour.
+    assert rows[8] == ["one", "1", "2", "90", "1", "–"]
+    assert printed[9].startswith("Hours for 20 rounds are extrapolated from the mean")
+    assert "22 h on one A100-40GB for 20 rounds" in " ".join(" ".join(printed).split())
+    assert found["settings"][0]["extrapolated_device_hours"] == pytest.approx(1.0)
+    environment = json.loads((here / "one-0" / ENVIRONMENT).read_text())
+    named = {**environment, "gpu": "made-up GPU"}
+    (here / "one-0" / ENVIRONMENT).write_text(json.dumps(named))
+    assert main(words[:2]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "On made-up GPU, one device per run."
+    assert "GPU-hours" in printed[1]
+    assert "GPU-hours for 20 rounds" in printed[7]
+    assert main([*words[:2], "--devices", "0"]) == 2
+    assert "--devices 0 share no run: give at least 1." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "fault", ["import torch_fidelity_is_not_here", "raise RuntimeError('nms')"]
+)
+def test_inception_that_cannot_be_had_is_refused_before_any_work(
+    fault: str,
+    cifar10_path: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    library = tmp_path / "libraries" / "torch_fidelity"
+    library.mkdir(parents=True)
+    (library / "__init__.py").write_text("")
+    (library / "feature_extractor_inceptionv3.py").write_text(fault)
+    for name in ("torch_fidelity", "torch_fidelity.feature_extractor_inceptionv3"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.syspath_prepend(library.parent)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights").write_text("")
+    words = ["run", "cifar10-smoke", "--data", str(cifar10_path), "--inception", "weights"]
+    assert main([*words, "--device", "cpu"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("Torch-fidelity cannot be imported (")
+    assert "or leave Inception features out" in told
+    assert told.count("\n") == 1
+    assert not (tmp_path / "build").exists()
