@@ -5,7 +5,8 @@
 #
 # Give it again until it ends with another status than 75; each time it waits SECONDS at most and
 # leaves in HOME what is worth taking along, a few archives without weights. HOME may hold archives
-# that an earlier machine left: what is complete in them is not run again. WHEELS is a folder of
+# that an earlier machine left: what is complete in them is not run again, and a run that begins
+# anew replaces what they have of it once it is as far. WHEELS is a folder of
 # wheels of what the machine lacks, DATA is CIFAR-10. Bring the folders along in the checkout; get the
 # wheels beforehand, for the machine's Python, with
 #
@@ -13,11 +14,10 @@
 #       --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 -d WHEELS \
 #       -c constraints.txt torchcfm POT tyro docstring_parser python-flint
 #
-# and afterwards, at home, keep what figures show:
+# and afterwards, at home, keep what figures show, of complete runs and of those cut short:
 #
 #   python3 -m gpu_experiments unpack HOME RUNS
-#   python3 -c 'from pathlib import Path; from paper_figures.image_runs import keep
-#   for run in Path("RUNS").iterdir(): keep(run)'
+#   python3 -m paper_figures.keep RUNS
 set -eu
 if [ $# -lt 3 ]; then
     echo "Give three folders, HOME WHEELS DATA: the top of $0 says what they hold." >&2

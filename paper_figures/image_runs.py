@@ -2,10 +2,11 @@ r"""Runs on images as figures read them: made from a preset, or recorded and kep
 
 A figure of digits reads runs that are made for it (:mod:`paper_figures.trained`); one of CIFAR-10
 reads runs that a GPU made, of which ``recorded/cifar10/`` keeps what figures show, with where they
-were made (:func:`keep`). What has not been recorded is not drawn. Both kinds are folders of the
-same form, by names like ``class-pure-0``: reward, loop, seed. Runs of one setting may differ in
-length: all random numbers of a round are drawn from the seed and the round's number, so the first
-rounds of a longer run are a shorter one, and figures of several runs read the rounds that all have.
+were made (:mod:`paper_figures.keep`). What has not been recorded is not drawn. Both kinds are
+folders of the same form, by names like ``class-pure-0``: reward, loop, seed. Runs of one setting
+may differ in length: all random numbers of a round are drawn from the seed and the round's number,
+so the first rounds of a longer run are a shorter one, and figures of several runs read the rounds
+that all have.
 
 **The prediction** is the exact loop on the candidates of the runs' own round 0, their rewards and
 predicted classes (:mod:`gpu_experiments.prediction`): nothing in it is fitted to later rounds. In
@@ -46,11 +47,11 @@ from numpy.typing import NDArray
 from gpu_experiments.data import load
 from gpu_experiments.experiment import ImageExperiment, Places
 from gpu_experiments.prediction import Prediction, Scored, Sizes, predict
-from gpu_experiments.presets import PRESETS
+from gpu_experiments.presets import CONTROL, PRESETS
 from gpu_experiments.sources.collection import CIFAR10
 from paper_figures import labels, style
-from paper_figures.results import Results, write_atomically
-from sim.recording import SAMPLES, load_samples
+from paper_figures.results import Results
+from sim.recording import load_samples
 from sim.runs import CONFIG, ENVIRONMENT, METRICS, SECONDS, read_lines
 
 RATIOS = ("pure", "mixed")
@@ -59,7 +60,8 @@ RECORDED = Path(__file__).with_name("recorded") / "cifar10"
 """Folder of the recorded runs."""
 
 PROVENANCE = "provenance.json"
-"""File of a recorded run that says on what it was made."""
+"""File of a recorded run that says on what it was made, how many retraining rounds it has and how
+many it was to have: ``hardware``, ``rounds``, ``planned``."""
 
 
 LINE = 66
@@ -107,59 +109,25 @@ def on_record(rewards: Sequence[str] = REWARDS, ratios: Sequence[str] = RATIOS) 
 
 def experiments(parameters: Parameters) -> dict[str, ImageExperiment]:
     """The runs by name."""
-    return {_name(run.as_json()): run for run in parameters.runs}
+    return {name_of(run.as_json()): run for run in parameters.runs}
 
 
-def _name(config: Mapping[str, Any]) -> str:
+def name_of(config: Mapping[str, Any]) -> str:
+    """Name of a run: reward, or that it is a control, loop and seed."""
     ratio = "pure" if math.isinf(float(config["lam"])) else "mixed"
-    return f"{config['reward']}-{ratio}-{config['seed']}"
+    reward = config["reward"] if config.get("selects", True) else CONTROL
+    return f"{reward}-{ratio}-{config['seed']}"
 
 
 def recorded(parameters: Recorded) -> dict[str, Path]:
     """Folders of recorded runs by name; none unless every setting has one."""
     found = {}
     for path in sorted(RECORDED.glob(f"*/{CONFIG}")):
-        name = _name(_read(path))
+        name = name_of(_read(path))
         if name.rpartition("-")[0] in parameters.settings:
             found[name] = path.parent
     there = {name.rpartition("-")[0] for name in found}
     return found if there == set(parameters.settings) else {}
-
-
-def keep(run: Path, hardware: str = "", place: Path | None = None) -> Path:
-    """Keep of a complete run what figures read; the folder that was written.
-
-    Parameters
-    ----------
-    run
-        Folder of the run.
-    hardware
-        What it was made on, in words, which figures print; by default the GPU that the run names.
-    place
-        Folder of the recorded runs, by default :data:`RECORDED`.
-
-    Raises
-    ------
-    ValueError
-        For a run that is not complete, or one of unknown hardware.
-    """
-    config, rounds = _read(run / CONFIG), len(read_lines(run / METRICS))
-    if rounds <= config["iterations"]:
-        raise ValueError(
-            f"{run} has {rounds} rounds of {config['iterations'] + 1}: finish the run first."
-        )
-    hardware = hardware.strip() or _read(run / ENVIRONMENT).get("gpu", "")
-    if not hardware:
-        raise ValueError(f"{run} names no GPU: say on what hardware it was made.")
-    folder = (RECORDED if place is None else place) / _name(config)
-    for name in (CONFIG, ENVIRONMENT, METRICS, SECONDS):
-        write_atomically(folder / name, (run / name).read_bytes())
-    for t in (0, config["iterations"]):
-        file = Path(SAMPLES) / f"{t:03d}.npz"
-        write_atomically(folder / file, (run / file).read_bytes())
-    content = json.dumps({"hardware": hardware}, indent=1)
-    write_atomically(folder / PROVENANCE, content.encode())
-    return folder
 
 
 def chosen(folders: Mapping[str, Path], reward: str, ratio: str) -> list[Path]:
@@ -248,11 +216,18 @@ def _real_images(config: Mapping[str, Any]) -> int:
 
 
 def provenance(folders: Mapping[str, Path]) -> Results:
-    """``provenance``: where recorded runs were made, by what and in what time; else empty."""
+    """``provenance``: where recorded runs were made, by what, in what time, and which of them were
+    cut short; else empty."""
     paths = list(folders.values())
     if not any((path / PROVENANCE).exists() for path in paths):
         return {"provenance": np.array("")}
-    hardware = sorted({_read(path / PROVENANCE)["hardware"] for path in paths})
+    said = [_read(path / PROVENANCE) for path in paths]
+    hardware = sorted({each["hardware"] for each in said})
+    short = sorted(
+        f"{name_of(_read(path / CONFIG))}: {each['rounds']} of {each['planned']} rounds"
+        for path, each in zip(paths, said, strict=True)
+        if each["rounds"] < each["planned"]
+    )
     versions = sorted(
         {
             ", ".join(
@@ -273,7 +248,7 @@ def provenance(folders: Mapping[str, Path]) -> Results:
     seconds = sum(line["all"] for path in paths for line in read_lines(path / SECONDS))
     numbers = ", ".join(map(str, sorted(set(seeds(paths).tolist()))))
     runs = f"{how_many(len(paths))}, seed{'s' if ',' in numbers else ''} {numbers}"
-    text = "; ".join([*hardware, *versions, f"{runs}; wall time {_minutes(seconds)}"])
+    text = "; ".join([*hardware, *versions, runs, *short, f"wall time {_minutes(seconds)}"])
     return {"provenance": np.array(text)}
 
 

@@ -12,6 +12,7 @@ from gpu_experiments.presets import PRESETS
 from paper_figures import emptied_moon, image_runs, style, trained
 from paper_figures.exact_and_trained import Case
 from paper_figures.gap_by_generator import Source
+from paper_figures.keep import keep
 from paper_figures.registry import FIGURES
 from paper_figures.trained_iterates import Parameters as Iterates
 from sim.comparison import EMPIRICAL, EXACT
@@ -180,7 +181,7 @@ def synthetic_record(tmp_path_factory):
         for ratio, iterations in (("pure", 10), ("mixed", 20)):
             for seed in (0, 1):
                 path = write_run(runs, reward, ratio, seed, iterations)
-                image_runs.keep(path, "one made-up GPU with 7 cores", record)
+                keep(path, "one made-up GPU with 7 cores", record)
     return record
 
 
