@@ -323,6 +323,9 @@ def _check(command: Check) -> int:
     for path in _folders(command.runs):
         if json.loads((path / CONFIG).read_text(encoding="utf-8"))["iterations"] == 0:
             continue  # a first model alone
+        if len(read_lines(path / METRICS)) < 2:
+            print(f"{path.name}: has no round of retraining yet, and nothing to check.")
+            continue
         for finding in check_run(path):
             holds &= finding.holds
             print(f"{path.name}: {finding}")

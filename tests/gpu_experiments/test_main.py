@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -474,6 +475,13 @@ def test_finished_runs_are_held_against_the_theory(
     metrics.write_text("".join(json.dumps(line) + "\n" for line in rounds))
     assert main(["check", str(here)]) == 1
     assert "one-0: weight fails: " in capsys.readouterr().out
+    # One that has just begun is no reason not to check the others.
+    shutil.copytree(here / "one-0", here / "begun-0")
+    (here / "begun-0" / METRICS).write_text(json.dumps(rounds[0]) + "\n")
+    assert main(["check", str(here)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "begun-0: has no round of retraining yet, and nothing to check."
+    assert "one-0: weight fails: " in lines[1]
     assert main(["check", str(here / "nothing")]) == 2
     assert "holds no run" in capsys.readouterr().err
 
