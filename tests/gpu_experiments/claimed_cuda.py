@@ -27,7 +27,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 CPU = torch.device("cpu")
-_GROUPED = torch._C._group_tensors_by_device_and_dtype
+_GROUPED, _SAVE = torch._C._group_tensors_by_device_and_dtype, torch.save
 TENSOR = torch.Tensor
 # What takes tensors of several devices: copies, and indices that are on the CPU.
 COPIES = ("aten::copy_", "aten::_to_copy")
@@ -162,6 +162,7 @@ class ClaimedCuda:
         patches: dict[Any, dict[str, Any]] = {
             torch: {
                 "Generator": Generator,
+                "save": self._saved,
                 "compile": lambda network, **_: lambda *given: network(*given),
                 "autocast": lambda kind, *rest, **named: real_autocast("cpu", *rest, **named),
             },
@@ -223,6 +224,14 @@ class ClaimedCuda:
             (self.device_of(of[0][0]), dtype): (of, places)
             for (_, dtype), (of, places) in groups.items()
         }
+
+    def _saved(self, content: Any, *rest: Any, **named: Any) -> None:
+        for device in {
+            self.device_of(one) for one in tree_leaves(content) if isinstance(one, TENSOR)
+        }:
+            if device.type == "cuda":
+                self.ask("saved", device)
+        _SAVE(content, *rest, **named)
 
     def _recorded(self, tensor: torch.Tensor, stream: Stream) -> None:
         memory = self._of(tensor)
