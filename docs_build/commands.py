@@ -15,7 +15,14 @@ from unittest.mock import patch
 __all__ = ["PROGRAMS", "Help", "helps"]
 
 # What can be run with python -m, in the order in which one meets it.
-PROGRAMS = ("theory", "sim", "sim.three_stages", "gpu_experiments", "paper_figures")
+PROGRAMS = (
+    "theory",
+    "sim",
+    "sim.three_stages",
+    "gpu_experiments",
+    "paper_figures",
+    "paper_figures.keep",
+)
 # Characters in a line of the texts: fits beside the navigation.
 WIDTH = 80
 

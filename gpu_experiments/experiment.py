@@ -46,8 +46,13 @@ KNOWN = {
     "digits": ((1, 8, 8), len(digits.NAMES)),
     "cifar10": ((3, CIFAR10.size, CIFAR10.size), len(CIFAR10.names)),
 }
+CONTROL = "control"
+"""What takes the place of a reward's name where a run keeps at random."""
+
 # Neighbours of precision and recall.
 NEIGHBOURS = 3
+# Folder, below that of the models, of long fits that were interrupted.
+UNFINISHED = "unfinished"
 # Candidates of the first round whose place in the features is kept: some hundred kilobytes.
 LOCATED = 4_000
 # Beyond it weights exp(r) are no numbers of float64.
@@ -69,7 +74,7 @@ class Places:
     data
         Where CIFAR-10 is (:func:`gpu_experiments.data.load`); by default it is downloaded once.
     models
-        Folder of the models that runs share.
+        Folder of the models that runs share, and of long fits that were interrupted.
     inception
         File of the Inception network's parameters, if Fréchet distances in its features are wanted.
     device
@@ -216,6 +221,11 @@ class ImageExperiment:
     def settings(self) -> LoopSettings:
         """Sizes of the loop."""
         return LoopSettings(self.iterations, self.kept, self.lam, self.warm_start)
+
+    @property
+    def chosen_by(self) -> str:
+        """What keeps one of every K: the reward's name, or that the run is a control."""
+        return self.reward if self.selects else CONTROL
 
     def curator(self) -> KChoice:
         """Who keeps one of every K."""
@@ -408,7 +418,8 @@ class ImageExperiment:
         return train_classifier(self._train, self.classifier, rng, self.team.device).state()
 
     def _generator(self) -> Generator:
-        shape, device = self._train.shape, self.team.device
+        unfinished = self.places.models / UNFINISHED
+        where = (self._train.shape, self.team.device, self.team, unfinished)
         if isinstance(self.model, FlowSettings):
-            return ImageFlow(self.model, shape, device, self.team)
-        return ImageDiffusion(self.model, shape, device, self.team)
+            return ImageFlow(self.model, *where)
+        return ImageDiffusion(self.model, *where)

@@ -21,13 +21,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from gpu_experiments.classifier_training import ClassifierSettings
-from gpu_experiments.experiment import ImageExperiment
+from gpu_experiments.experiment import CONTROL, ImageExperiment
 from gpu_experiments.flow import FlowSettings
 
 MIXED = 1.0
 """Synthetic-to-real ratio of the runs with real images: equal parts."""
-CONTROL = "control"
-"""Name, in place of a reward's, of the loop that keeps at random."""
 MEASURED_IN_CONTROL = "confidence"
 
 

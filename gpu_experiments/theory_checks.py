@@ -38,7 +38,15 @@ from sim.recording import load_samples
 from sim.runs import CONFIG, METRICS, read_lines
 from theory.divergences import envelope_kl
 
-__all__ = ["ALARM", "Finding", "Outside", "check_bands", "check_run"]
+__all__ = [
+    "ALARM",
+    "ClassDivergences",
+    "Finding",
+    "Outside",
+    "check_bands",
+    "check_run",
+    "class_divergences",
+]
 
 ALARM = 1e-3
 """Probability that a check fails by chance."""
@@ -88,9 +96,29 @@ class Outside:
     upper: float
 
 
+@dataclass(frozen=True, eq=False)
+class ClassDivergences:
+    """Divergences of class shares from those of round 0 in rounds 1 to T, nats.
+
+    Attributes
+    ----------
+    measured
+        Of the run.
+    bound
+        What no law of the exact mixed loop exceeds (:func:`theory.divergences.envelope_kl`).
+    allowed
+        The bound with what chance adds to it.
+    """
+
+    measured: NDArray[np.float64]
+    bound: NDArray[np.float64]
+    allowed: NDArray[np.float64]
+
+
 def check_run(path: Path) -> list[Finding]:
     """Every check that the theory has for a run: ``weight`` for a pure one, ``divergence`` for a
-    mixed one, ``dominance`` for both.
+    mixed one, ``dominance`` for both; none for a control, of which it says only that it stands
+    still (``bands``).
 
     Raises
     ------
@@ -98,6 +126,8 @@ def check_run(path: Path) -> list[Finding]:
         For a run of fewer than two rounds.
     """
     config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
+    if not config["selects"]:
+        return []
     lines = read_lines(path / METRICS)
     if len(lines) < 2:
         raise ValueError(f"{path} has {len(lines)} rounds: a loop is seen from two on.")
@@ -161,8 +191,8 @@ def _share_below(values: NDArray[np.floating], points: NDArray[np.floating]) -> 
     return np.searchsorted(values, points, side="right") / len(values)
 
 
-def _divergence(lines: Sequence[dict[str, Any]], lam: float, K: int) -> Finding:
-    """The largest divergence of the class shares from those of round 0, in units of the bound.
+def class_divergences(lines: Sequence[dict[str, Any]], lam: float, K: int) -> ClassDivergences:
+    """Divergences of a run's class shares from those of its round 0, from its metrics by round.
 
     Both laws of shares are measured on candidates. By chance the measured divergence exceeds the
     true one: by a linear term with the standard error of the delta method, and by the chi-square
@@ -172,7 +202,7 @@ def _divergence(lines: Sequence[dict[str, Any]], lam: float, K: int) -> Finding:
     shares = np.array([[*line["shares"].values()] for line in lines])
     n = np.array([line["candidates"] for line in lines], dtype=float)
     start, level = shares[0], ALARM / (len(lines) - 1) / 2
-    found = []
+    rows = []
     for t in range(1, len(lines)):
         # Classes without a candidate at round 0 would make the divergence infinite by chance: half
         # a candidate each stands for them.
@@ -185,7 +215,19 @@ def _divergence(lines: Sequence[dict[str, Any]], lam: float, K: int) -> Finding:
         tilt = (p**2 / base).sum() - 1
         error = math.sqrt(max(0.0, linear) / n[t] + max(0.0, tilt) / n[0])
         square = chi2.isf(level, len(start) - 1) / 2 * (1 / n[t] + 1 / n[0])
-        allowed = envelope_kl(lam, K, t) + norm.isf(level) * error + square
-        found.append((divergence / allowed, t, divergence, allowed))
-    _, t, divergence, allowed = max(found)
-    return Finding("divergence", ("envelope", "theorem-2.4-sharp"), t, divergence, allowed)
+        bound = envelope_kl(lam, K, t)
+        rows.append((divergence, bound, bound + norm.isf(level) * error + square))
+    return ClassDivergences(*np.array(rows).T)
+
+
+def _divergence(lines: Sequence[dict[str, Any]], lam: float, K: int) -> Finding:
+    """The largest divergence of the class shares from those of round 0, in units of the bound."""
+    found = class_divergences(lines, lam, K)
+    worst = int((found.measured / found.allowed).argmax())
+    return Finding(
+        "divergence",
+        ("envelope", "theorem-2.4-sharp"),
+        worst + 1,
+        float(found.measured[worst]),
+        float(found.allowed[worst]),
+    )

@@ -544,6 +544,9 @@ class _Batches:
             generator.set_state(drawn)
             put_stream_state(rng, text)
         self._wait()
+        if self._stream is not None:
+            # Made on the stream of the steps, which must not get its memory back while it is read.
+            self._rows.record_stream(self._stream)
 
     def _wait(self) -> None:
         """Have batches wait for what is on its way to the device."""

@@ -28,6 +28,11 @@ MEASURES = ("frechet", "precision", "recall")
 LOOKS: Mapping[str, Mapping[str, Any]] = {
     "class-pure": style.LOOPS["pure"],
     "class-mixed": style.LOOPS["mixed"],
+    "confidence-pure": {
+        "color": style.COLOURS["orange"],
+        "linestyle": ":",
+        "marker": "D",
+    },
     "confidence-mixed": {
         "color": style.COLOURS["green"],
         "linestyle": "-.",

@@ -76,7 +76,7 @@ def perfect_runs(
             candidates = model[rng.integers(len(model), size=wanted)]
             run[t] = np.bincount(start.labels[candidates], minlength=classes) / wanted
             # The largest of rewards with Gumbel noise: each is with probability e^r over the sum.
-            scores = start.rewards[candidates] + rng.gumbel(size=wanted)
+            scores = sizes.selects * start.rewards[candidates] + rng.gumbel(size=wanted)
             groups = candidates.reshape(sizes.kept, sizes.K)
             best = scores.reshape(groups.shape).argmax(axis=1)
             kept = groups[np.arange(sizes.kept), best]

@@ -63,7 +63,7 @@ def _rewards_below(ratio: str, paths: Sequence[Path], config: Mapping[str, Any])
     there = math.inf if math.isinf(lam) else kept / round(kept / lam)
     law = RetrainingLoop(law, config["K"], there).run(rounds).laws[-1]
     below = config["gamma"] * BELOW
-    last = [load_samples(path, rounds)["rewards"] for path in paths]
+    last = [load_samples(path, rounds)["rewards"] for path in image_runs.kept_at(paths, rounds)]
     return {
         "below": below,
         f"{ratio}_first": (first < below[:, None]).mean(axis=1),

@@ -45,13 +45,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from gpu_experiments.data import load
-from gpu_experiments.experiment import ImageExperiment, Places
+from gpu_experiments.experiment import CONTROL, ImageExperiment, Places
 from gpu_experiments.prediction import Prediction, Scored, Sizes, predict
-from gpu_experiments.presets import CONTROL, PRESETS
+from gpu_experiments.presets import CONTROL_RUN, PRESETS
 from gpu_experiments.sources.collection import CIFAR10
 from paper_figures import labels, style
 from paper_figures.results import Results
-from sim.recording import load_samples
+from sim.recording import SAMPLES, load_samples
 from sim.runs import CONFIG, ENVIRONMENT, METRICS, SECONDS, read_lines
 
 RATIOS = ("pure", "mixed")
@@ -87,12 +87,14 @@ def settings(rewards: Sequence[str] = REWARDS, ratios: Sequence[str] = RATIOS) -
     return tuple(f"{reward}-{ratio}" for reward in rewards for ratio in ratios)
 
 
-def made(rewards: Sequence[str] = REWARDS, ratios: Sequence[str] = RATIOS) -> Parameters:
-    """Runs on digits with these rewards in these loops.
+def made(
+    rewards: Sequence[str] = REWARDS, ratios: Sequence[str] = RATIOS, *, control: bool = False
+) -> Parameters:
+    """Runs on digits with these rewards in these loops, and the control if it is asked for.
 
     They are small enough for a core, and on another device they would be other runs.
     """
-    wanted = settings(rewards, ratios)
+    wanted = _wanted(rewards, ratios, control)
     return Parameters(
         tuple(
             replace(run, places=Places(device="cpu"))
@@ -102,9 +104,15 @@ def made(rewards: Sequence[str] = REWARDS, ratios: Sequence[str] = RATIOS) -> Pa
     )
 
 
-def on_record(rewards: Sequence[str] = REWARDS, ratios: Sequence[str] = RATIOS) -> Recorded:
-    """Recorded runs with these rewards in these loops."""
-    return Recorded(settings(rewards, ratios))
+def on_record(
+    rewards: Sequence[str] = REWARDS, ratios: Sequence[str] = RATIOS, *, control: bool = False
+) -> Recorded:
+    """Recorded runs with these rewards in these loops, and the control if it is asked for."""
+    return Recorded(_wanted(rewards, ratios, control))
+
+
+def _wanted(rewards: Sequence[str], ratios: Sequence[str], control: bool) -> tuple[str, ...]:
+    return settings(rewards, ratios) + ((CONTROL_RUN,) if control else ())
 
 
 def experiments(parameters: Parameters) -> dict[str, ImageExperiment]:
@@ -115,7 +123,7 @@ def experiments(parameters: Parameters) -> dict[str, ImageExperiment]:
 def name_of(config: Mapping[str, Any]) -> str:
     """Name of a run: reward, or that it is a control, loop and seed."""
     ratio = "pure" if math.isinf(float(config["lam"])) else "mixed"
-    reward = config["reward"] if config.get("selects", True) else CONTROL
+    reward = config["reward"] if config["selects"] else CONTROL
     return f"{reward}-{ratio}-{config['seed']}"
 
 
@@ -162,6 +170,12 @@ def rounds(paths: Sequence[Path]) -> int:
     return min(int(_read(path / CONFIG)["iterations"]) for path in paths)
 
 
+def kept_at(paths: Sequence[Path], t: int) -> list[Path]:
+    """Those of the runs that have samples of round t: of recorded ones these are the first and last
+    rounds alone, so that of the last round that all have, the shortest runs have them."""
+    return [path for path in paths if (path / SAMPLES / f"{t:03d}.npz").exists()]
+
+
 def seeds(paths: Sequence[Path]) -> NDArray[np.int64]:
     """Roots of the randomness of runs."""
     return np.array([_read(path / CONFIG)["seed"] for path in paths])
@@ -205,7 +219,7 @@ def sizes(paths: Sequence[Path]) -> Sizes:
     config = _read(paths[0] / CONFIG)
     lam = float(config["lam"])
     data = None if math.isinf(lam) else _real_images(config)
-    return Sizes(config["K"], config["kept"], rounds(paths), lam, data)
+    return Sizes(config["K"], config["kept"], rounds(paths), lam, data, config["selects"])
 
 
 def _real_images(config: Mapping[str, Any]) -> int:

@@ -24,7 +24,7 @@ GREY = 128
 def compute(folders: Mapping[str, Path]) -> Results:
     """``start``: images of round 0 (n, height, width, channels), bytes; ``<reward>_<loop>``: of the
     last round that all runs of the setting have, whose number is ``<reward>_<loop>_rounds``, of the
-    first seed.
+    first seed of which it is there.
 
     Raises
     ------
@@ -43,7 +43,8 @@ def compute(folders: Mapping[str, Path]) -> Results:
                     f"the run of {reward}-{ratio} does not begin with the images of the others: "
                     "give runs of one seed and one pretraining."
                 )
-            results[f"{reward}_{ratio}"] = load_samples(path, rounds)["images"]
+            last = image_runs.kept_at(paths, rounds)[0]
+            results[f"{reward}_{ratio}"] = load_samples(last, rounds)["images"]
             results[f"{reward}_{ratio}_rounds"] = np.array(rounds)
             shown[f"{reward}-{ratio}"] = path
     return {**results, **image_runs.provenance(shown)}

@@ -42,6 +42,8 @@ NAMES = (
     "digits_independent_runs",
     "digits_choice",
     "digits_samples",
+    "digits_theory_checks",
+    "digits_control",
     "cifar10_class_reward",
     "cifar10_confidence_reward",
     "cifar10_quality_class_reward",
@@ -50,6 +52,8 @@ NAMES = (
     "cifar10_independent_runs",
     "cifar10_choice",
     "cifar10_samples",
+    "cifar10_theory_checks",
+    "cifar10_control",
 )
 
 OPTIONAL = ("torch", "torchcfm", "torchdiffeq", "diffusers")

@@ -47,7 +47,7 @@ def label(experiment: Run) -> str:
     """What was run, for people."""
     fields = experiment.as_json()
     named = isinstance(experiment.data, str)
-    data = [experiment.data, fields["reward"]] if named else [type(experiment.data).__name__]
+    data = [experiment.data, experiment.chosen_by] if named else [type(experiment.data).__name__]
     ratio = "pure" if math.isinf(experiment.lam) else f"lam-{experiment.lam:g}"
     return "-".join([*data, ratio, fields["generator"], str(experiment.seed)])
 

@@ -79,6 +79,12 @@ QUANTITIES: dict[str, Quantity] = {
     "upper_moon": Quantity("upper moon", meaning="of the two half circles, the upper one"),
     "condensate": Quantity("condensate", unit="share of mass", meaning="atom at the top reward"),
     "kl": Quantity("divergence", r"D_{\mathrm{KL}}", "nats"),
+    "class_kl": Quantity(
+        "divergence of class shares",
+        r"D_{\mathrm{KL}}(P_t\|P_0)",
+        "nats",
+        "of the shares $P_t$ of the classes in round t from those in the first",
+    ),
     "kl_to_real": Quantity(
         "divergence from the real data", r"D_{\mathrm{KL}}(p_t\|p_{\mathrm{ref}})", "nats"
     ),
@@ -120,6 +126,11 @@ QUANTITIES: dict[str, Quantity] = {
     ),
     "pixel_distance": Quantity(
         "Fréchet distance of pixels", unit="pixel²", meaning="with the pixels as features"
+    ),
+    "frechet_along": Quantity(
+        "Fréchet distance\nalong axes",
+        unit="squared units",
+        meaning="from real images, along the principal axes of their features",
     ),
     "precision": Quantity(
         "precision", meaning="share of generated samples close to a real one (Kynkäänniemi 2019)"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from gpu_experiments import profiling, unet_training
+from gpu_experiments import interrupted_fits, profiling, unet_training
 from gpu_experiments.classifier_training import ClassifierSettings, train_classifier
 from gpu_experiments.data import Labelled
 from gpu_experiments.diffusion import ImageDiffusion, ImageDiffusionSettings
@@ -119,6 +119,13 @@ def test_a_claimed_device_sees_streams_that_do_not_wait(cuda: ClaimedCuda) -> No
         on("cuda", 1)
 
 
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Steps between two looks at the loss: few."""
+    monkeypatch.setattr(unet_training, "BLOCK", 4)
+    return 4
+
+
 KINDS: dict[str, dict[str, Any]] = {
     "class": {},
     "learnt, from new weights": {"reward": "learnt", "warm_start": False},
@@ -161,6 +168,30 @@ def test_a_run_goes_on_on_another_device(
         record(run(first), tmp_path / "run", watch=lost)
     done = record(run(then), tmp_path / "run", resume=True)
     assert [line["t"] for line in done.metrics()] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("kind", ["flow", "diffusion"])
+def test_a_fit_that_was_interrupted_goes_on_on_its_device(
+    kind: str, cuda: ClaimedCuda, looks: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interrupted_fits, "CHECKPOINT", looks)
+    shared = {"batch": 4, "piece": 2, "steps": 5 * looks}
+    told: list[float] = []
+
+    def model() -> ImageFlow | ImageDiffusion:
+        if kind == "flow":
+            return ImageFlow(replace(SMOKE, **shared), SHAPE, DEVICE, unfinished=tmp_path)
+        return ImageDiffusion(replace(DIFFUSION, **shared), SHAPE, DEVICE, unfinished=tmp_path)
+
+    def lost(done: float, loss: float | None) -> None:
+        if done > 0.9:
+            raise KeyboardInterrupt
+
+    images = noise(24)
+    with pytest.raises(KeyboardInterrupt):
+        model().fit(images, np.random.default_rng(0), lost)
+    model().fit(images, np.random.default_rng(0), lambda done, _: told.append(done))
+    assert told == pytest.approx([4 / 5, 1.0])
 
 
 def test_the_solver_check_and_the_profile_run_on_a_device(
@@ -231,13 +262,6 @@ def difference(asked: Callable[[int], Counter[str]], few: int, many: int) -> Cou
     found = asked(many)
     found.subtract(asked(few))
     return +found
-
-
-@pytest.fixture
-def looks(monkeypatch: pytest.MonkeyPatch) -> int:
-    """Steps between two looks at the loss: few."""
-    monkeypatch.setattr(unet_training, "BLOCK", 4)
-    return 4
 
 
 def test_a_step_of_a_flow_asks_for_its_couplings_alone(cuda: ClaimedCuda, looks: int) -> None:

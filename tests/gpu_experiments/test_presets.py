@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from gpu_experiments.diffusion import ImageDiffusionSettings
-from gpu_experiments.experiment import KNOWN, ImageExperiment
+from gpu_experiments.experiment import CONTROL, KNOWN, ImageExperiment
 from gpu_experiments.flow import ImageFlow
-from gpu_experiments.presets import CONTROL, CONTROL_RUN, FOUR, PRESETS
+from gpu_experiments.presets import CONTROL_RUN, FOUR, PRESETS
 from gpu_experiments.unet import UNetSettings
 
 RUNS = [(preset, name) for preset, chosen in PRESETS.items() for name in chosen.runs]

@@ -31,7 +31,7 @@ def laws(lam, rounds):
     )
 
 
-def write_run(path, lam, rounds=4, seed=0, change=None):
+def write_run(path, lam, rounds=4, seed=0, change=None, selects=True):
     """A run with a perfect generator: N candidates a round from the exact law.
 
     ``change`` takes the round, rewards and classes of its candidates and gives others.
@@ -39,7 +39,7 @@ def write_run(path, lam, rounds=4, seed=0, change=None):
     rng = np.random.default_rng(seed)
     rewards, classes, probabilities = laws(lam, rounds)
     (path / "samples").mkdir(parents=True)
-    (path / "config.json").write_text(json.dumps({"lam": str(lam), "K": K}))
+    (path / "config.json").write_text(json.dumps({"lam": str(lam), "K": K, "selects": selects}))
     lines = []
     for t, law in enumerate(probabilities):
         drawn = rng.choice(ATOMS, size=N, p=law)
@@ -185,6 +185,26 @@ def test_what_is_outside_its_band_is_listed(tmp_path):
     bands.upper[0, 0] = values[0, 0] - 0.01  # round 0 is what the prediction starts from
     outside, _ = check_bands(path, SimpleNamespace(bands=bands))
     assert [(each.statistic, each.t) for each in outside] == [("share of 1", 2), ("mean reward", 3)]
+
+
+def test_divergences_of_all_rounds_are_those_of_the_shares():
+    shares = ([0.5, 0.5], [0.6, 0.4], [0.9, 0.1])
+    lines = [{"shares": dict(zip("ab", each, strict=True)), "candidates": N} for each in shares]
+    found = theory_checks.class_divergences(lines, 1.0, K)
+    by_hand = [p * math.log(2 * p) + q * math.log(2 * q) for p, q in shares[1:]]
+    np.testing.assert_allclose(found.measured, by_hand, rtol=1e-12)
+    np.testing.assert_allclose(found.bound, [envelope_kl(1.0, K, t) for t in (1, 2)])
+    assert (found.allowed > found.bound).all()
+
+
+def test_nothing_is_asked_of_a_control(tmp_path):
+    """Whatever its rewards did: theorems speak of choices."""
+
+    def change(t, r, c):
+        return r - t, c
+
+    assert check_run(write_run(tmp_path / "run", math.inf, change=change, selects=False)) == []
+    assert not by_name(write_run(tmp_path / "as chosen", math.inf, change=change))["weight"].holds
 
 
 def test_one_round_is_no_loop(tmp_path):

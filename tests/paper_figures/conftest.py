@@ -33,6 +33,8 @@ IMAGE_FIGURES = {
     "independent_runs": image_runs.settings(),
     "choice": image_runs.settings(),
     "samples": image_runs.settings(),
+    "theory_checks": image_runs.settings(),
+    "control": (*image_runs.settings(), image_runs.CONTROL_RUN),
 }
 
 # Runs on few digits with networks that are hardly trained, two of each setting; those that go on
@@ -182,6 +184,8 @@ def synthetic_record(tmp_path_factory):
             for seed in (0, 1):
                 path = write_run(runs, reward, ratio, seed, iterations)
                 keep(path, "one made-up GPU with 7 cores", record)
+    control = write_run(runs, *image_runs.CONTROL_RUN.split("-"), 0, 10)
+    keep(control, "one made-up GPU with 7 cores", record)
     return record
 
 

@@ -16,12 +16,14 @@ from gpu_experiments.experiment import ImageExperiment
 from gpu_experiments.presets import PRESETS
 from paper_figures import (
     image_choice,
+    image_control,
     image_quality,
     image_repeats,
     image_rewards,
     image_runs,
     image_samples,
     image_seeds,
+    image_theory,
     style,
     trained,
 )
@@ -411,13 +413,13 @@ def test_grids_begin_with_the_same_images(perfect, tmp_path):
 
 
 def test_figures_of_cifar10_wait_for_a_record(recorded_in, tmp_path, monkeypatch, capsys):
-    assert len(CIFAR10) == 8
+    assert len(CIFAR10) == 10
     recorded_in(tmp_path / "nothing")
     monkeypatch.setattr("paper_figures.__main__.claims", {})  # checked elsewhere
     assert main([*CIFAR10, *options(tmp_path)]) == 0
     told = capsys.readouterr()
     assert told.err == "Nothing to compute: all is saved.\n"
-    assert "8 not recorded: " in told.out
+    assert f"{len(CIFAR10)} not recorded: " in told.out
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["index.html"]
     assert not (tmp_path / "results").exists()
     done = produce(FIGURES[CIFAR10[0]], *(tmp_path / name for name in ("results", "runs", "out")))
@@ -454,13 +456,14 @@ def test_provenance_is_printed_in_the_figure(drawn, name):
         "cifar10_quality_with_real_data": (4, "seeds 0, 1"),
         "cifar10_choice": (4, "seeds 0, 1"),
         "cifar10_samples": (4, "seed 0"),
+        "cifar10_control": (9, "seeds 0, 1"),
     }.get(name, (8, "seeds 0, 1"))
     assert "one made-up GPU with 7 cores" in told
     assert "Python 3.11.7, torch 9.8.7, torchcfm 1.0.7" in told
     assert f"{runs} runs, {seeds}" in told
     # 100 seconds in each of 11 rounds of pure runs and 21 of mixed ones.
     rounds = {"cifar10_choice": 11, "cifar10_quality_with_real_data": 21}.get(name, 16)
-    seconds = 100 * rounds * runs
+    seconds = 100 * (8 * rounds + 11 if runs == 9 else rounds * runs)
     assert f"wall time {round(seconds / 60)} min" in told
 
 
@@ -480,6 +483,24 @@ def test_another_record_is_computed_anew(recorded_in, tmp_path):
     assert produce(figure, *places).computed
 
 
+def test_a_record_whose_seeds_were_cut_short_is_drawn_as_far_as_all_go(tmp_path):
+    """Of recorded runs there are samples of the first and last rounds alone, which differ."""
+    settings = (*image_runs.settings(), image_runs.CONTROL_RUN)
+    kept = {}
+    for setting, (seed, rounds) in itertools.product(settings, enumerate((3, 2, 4))):
+        path = write_run(tmp_path / "runs", *setting.split("-"), seed, rounds, kept=40)
+        kept[path.name] = keep(path, "one computer", tmp_path / "record").path
+    for reward in image_runs.REWARDS:
+        found = image_rewards.compute(kept, reward)
+        assert found["pure_measured"].shape[:2] == (3, 3)
+        assert len(found["pure_last"]) == 1
+    assert image_samples.compute(kept)["class_mixed_rounds"] == 2
+    assert len(image_theory.compute(kept)["class-mixed_rise"]) == 1
+    assert image_control.compute(kept)["class-mixed_exact"].shape == (3, 3)
+    image_theory.draw(image_theory.compute(kept)).draw_without_rendering()
+    image_rewards.draw_class(image_rewards.compute(kept, "class")).draw_without_rendering()
+
+
 def test_what_is_kept_of_a_run_gives_the_same_figure(perfect, tmp_path):
     kept = {
         name: keep(path, "one computer", tmp_path).path
@@ -496,6 +517,7 @@ def test_what_is_kept_of_a_run_gives_the_same_figure(perfect, tmp_path):
         image_seeds.compute,
         image_choice.compute,
         image_samples.compute,
+        image_theory.compute,
     ):
         found, expected = compute(kept), compute(alone)
         assert str(found.pop("provenance")).startswith("one computer; Python 3.11.7")

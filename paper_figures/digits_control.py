@@ -1,0 +1,30 @@
+"""What of the runs on digits is selection, and what model error
+(:mod:`paper_figures.image_control`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from paper_figures import image_control, image_runs
+from paper_figures.figure import PaperFigure
+from paper_figures.results import Results
+
+
+def compute(parameters: image_runs.Parameters, runs: Mapping[str, Path]) -> Results:
+    """See :func:`paper_figures.image_control.compute`."""
+    return image_control.compute(runs)
+
+
+FIGURE = PaperFigure(
+    name="digits_control",
+    caption="What of a run on digits is selection: the exact loop's distance from real images is "
+    "computed from the first images alone, and a run that keeps one of K at random shows what "
+    "refits do by themselves: they lose confidence, which a choice by confidence wins back",
+    file=Path(__file__),
+    parameters=image_runs.made(control=True),
+    compute=compute,
+    draw=image_control.draw,
+    experiments=image_runs.experiments,
+    claims=("no-curation",),
+)

@@ -1,0 +1,219 @@
+r"""What of a run is selection and what is model error: the computation that figures share.
+
+Distance of generated from real images, by round, has two parts. Selection changes the law, also
+with a perfect generator: that part is computed, by giving the images of round 0 the weights that
+the exact loop gives them (:func:`gpu_experiments.feature_axes.of_exact_loop`). The rest the refits
+add. How much they add by themselves is seen in the control, a run that keeps one of K at random:
+its exact loop stands still, and all that moves in it beyond chance is model error, compounded.
+
+Distances are along the principal axes of the real images' features, which hold nearly all of their
+variance, since only there the exact loop's can be computed from what runs keep. The distance of
+class shares from their start, and the range of runs without model error, are those of
+:mod:`paper_figures.image_repeats`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
+from numpy.typing import NDArray
+
+from gpu_experiments.experiment import CONTROL
+from gpu_experiments.feature_axes import distance, of_exact_loop
+from gpu_experiments.prediction import exact_laws
+from gpu_experiments.presets import CONTROL_RUN, MEASURED_IN_CONTROL
+from paper_figures import image_runs, labels, style
+from paper_figures.image_quality import LOOKS
+from paper_figures.image_repeats import LEVEL, REPLICAS, moved, perfect_runs
+from paper_figures.results import Results
+from sim.recording import load_samples
+from sim.runs import METRICS, read_lines
+
+CHOSEN = f"{MEASURED_IN_CONTROL}-pure"
+"""The setting that the control is the control of."""
+
+CONTROL_LOOK: dict[str, Any] = {"color": style.COLOURS["grey"], "marker": "x"}
+
+
+def compute(folders: Mapping[str, Path]) -> Results:
+    """For each setting ``<setting>_frechet`` and ``<setting>_exact`` (runs, T + 1): distances from
+    real images along the axes, of the runs and of the exact loop on their own first images;
+    ``control_frechet`` likewise. ``features`` names the features, ``share`` is the part of their
+    variance along the axes.
+
+    Of the control and of the setting whose reward is measured in it, ``<name>_reward`` (runs,
+    T + 1) and ``<name>_expected`` (T + 1,), mean rewards of the runs and of the exact loop, in
+    log-odds; ``control_lower`` and ``_upper`` (T + 1,), the band of the control's; ``<name>_moved``
+    (runs, T + 1), total variation of the class shares from those of round 0, and ``_moved_upper``
+    (T + 1,), what 95 of 100 runs without model error stay below.
+    """
+    results: Results = {}
+    for setting in (*image_runs.settings(), CONTROL_RUN):
+        paths = image_runs.chosen(folders, *setting.split("-"))
+        name = CONTROL if setting.startswith(CONTROL) else setting
+        rounds = image_runs.rounds(paths)
+        runs = [read_lines(path / METRICS)[: rounds + 1] for path in paths]
+        results[f"{name}_frechet"] = np.array([_distances(lines) for lines in runs])
+        if name != CONTROL:
+            exact = [_exact(path, lines) for path, lines in zip(paths, runs, strict=True)]
+            results[f"{name}_exact"] = np.array(exact)
+        if name in (CONTROL, CHOSEN):
+            results |= _compared(name, paths, runs)
+        first = runs[0][0]
+        results["features"] = np.array(first["quality"][0]["features"])
+        results["share"] = np.array(first["reference"][0]["axes_share"])
+    return {**results, **image_runs.provenance(folders)}
+
+
+def _distances(lines: Sequence[Mapping[str, Any]]) -> list[float]:
+    variances = lines[0]["reference"][0]["axes_variances"]
+    return [distance(line["quality"][0]["along_axes"], variances) for line in lines]
+
+
+def _exact(path: Path, lines: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
+    laws = exact_laws(image_runs.start([path]), image_runs.sizes([path]))[: len(lines)]
+    coordinates = load_samples(path, 0)["coordinates"]
+    return of_exact_loop(laws, coordinates, lines[0]["reference"][0]["axes_variances"])
+
+
+def _compared(
+    name: str, paths: Sequence[Path], runs: Sequence[Sequence[Mapping[str, Any]]]
+) -> Results:
+    classes = len(image_runs.classes(paths[0]))
+    bands = image_runs.predicted(paths).bands
+    shares = image_runs.statistics(paths)[..., :classes]
+    perfect = perfect_runs(
+        image_runs.start(paths),
+        image_runs.sizes(paths),
+        classes,
+        REPLICAS,
+        np.random.default_rng(0),
+    )
+    return {
+        f"{name}_reward": np.array([[line["reward"] for line in lines] for lines in runs]),
+        f"{name}_expected": bands.mean[:, classes],
+        f"{name}_lower": bands.lower[:, classes],
+        f"{name}_upper": bands.upper[:, classes],
+        f"{name}_moved": moved(shares),
+        f"{name}_moved_upper": np.quantile(moved(perfect), LEVEL, axis=0),
+    }
+
+
+def draw(results: Results) -> Figure:
+    """Distances of the four settings beside what a choice does to rewards and classes."""
+    figure = style.new_figure(style.PAGE, 4.0 if str(results["provenance"]) else 3.7)
+    panels = figure.subplots(2, 3)
+    far = panels[:, :2]
+    shown = np.concatenate(
+        [
+            values.ravel()
+            for name, values in results.items()
+            if name.endswith(("_frechet", "_exact"))
+        ]
+    )
+    for row, reward in zip(far, image_runs.REWARDS, strict=True):
+        for axes, ratio in zip(row, image_runs.RATIOS, strict=True):
+            _draw_distances(axes, results, reward, ratio)
+            axes.set_ylim(0.8 * shown.min(), 1.25 * shown.max())
+        row[0].set_ylabel(labels.axis("frechet_along", lines=1))
+    _draw_rewards(panels[0, 2], results)
+    _draw_moved(panels[1, 2], results)
+    for letter, axes, title in zip(
+        "abcdef",
+        panels.flat,
+        (
+            *(f"class reward, {ratio}" for ratio in image_runs.RATIOS),
+            "chosen by confidence or by lot",
+            *(f"confidence reward, {ratio}" for ratio in image_runs.RATIOS),
+            "chosen by confidence or by lot",
+        ),
+        strict=True,
+    ):
+        style.label_panel(axes, letter, title)
+    for row in panels[:1]:
+        for axes in row:
+            axes.set_xlabel("")
+    handles, words = _legend(results)
+    figure.legend(
+        handles,
+        words,
+        loc="outside upper center",
+        ncols=len(handles),
+        title=f"{100 * float(results['share']):.0f} % of the variance of {results['features']}",
+        title_fontsize=7,
+    )
+    image_runs.draw_provenance(figure, results)
+    return figure
+
+
+def _dots(look: Mapping[str, Any]) -> dict[str, Any]:
+    shape = {"color": look["color"], "marker": look["marker"], "markersize": 2.8}
+    return {**shape, **style.OPEN, "linestyle": ""}
+
+
+def _draw_distances(axes: Axes, results: Results, reward: str, ratio: str) -> None:
+    setting = f"{reward}-{ratio}"
+    look = LOOKS[setting]
+    measured, exact = results[f"{setting}_frechet"], results[f"{setting}_exact"]
+    rounds = np.arange(measured.shape[1])
+    for run in exact:
+        axes.plot(rounds, run, color=look["color"], linewidth=0.8)
+    for run in measured:
+        axes.plot(rounds, run, **_dots(look))
+    if ratio == "pure":
+        _draw_control(axes, results["control_frechet"][:, : len(rounds)])
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(style.PLAIN)
+    axes.yaxis.set_minor_locator(NullLocator())
+    image_runs.round_ticks(axes, len(rounds) - 1)
+
+
+def _draw_control(axes: Axes, values: NDArray[np.float64]) -> None:
+    for run in values:
+        axes.plot(np.arange(len(run)), run, **_dots(CONTROL_LOOK))
+
+
+def _draw_rewards(axes: Axes, results: Results) -> None:
+    for name, look in ((CHOSEN, LOOKS[CHOSEN]), (CONTROL, CONTROL_LOOK)):
+        rounds = np.arange(len(results[f"{name}_expected"]))
+        axes.fill_between(
+            rounds,
+            results[f"{name}_lower"],
+            results[f"{name}_upper"],
+            color=look["color"],
+            **style.BAND,
+        )
+        axes.plot(rounds, results[f"{name}_expected"], color=look["color"], linewidth=0.8)
+        for run in results[f"{name}_reward"]:
+            axes.plot(rounds, run, **_dots(look))
+    image_runs.round_ticks(axes, len(rounds) - 1)
+    axes.set_ylabel(labels.axis("mean_reward", lines=2))
+
+
+def _draw_moved(axes: Axes, results: Results) -> None:
+    for name, look in ((CHOSEN, LOOKS[CHOSEN]), (CONTROL, CONTROL_LOOK)):
+        upper = results[f"{name}_moved_upper"]
+        axes.fill_between(np.arange(len(upper)), 0, upper, color=look["color"], **style.BAND)
+        for run in results[f"{name}_moved"]:
+            axes.plot(np.arange(len(run)), run, **_dots(look))
+    image_runs.round_ticks(axes, len(upper) - 1)
+    axes.set_ylim(0, None)
+    axes.set_ylabel(labels.axis("tv_to_start", lines=2))
+
+
+def _legend(results: Results) -> tuple[list[Any], list[str]]:
+    axes = Figure().subplots()
+    black = {"color": style.COLOURS["black"], "linewidth": 0.8}
+    axes.plot([], [], **black, label="exact loop on the first images")
+    look = {"color": style.COLOURS["black"], "marker": "o"}
+    axes.plot([], [], **_dots(look), label="trained runs")
+    axes.plot([], [], **_dots(CONTROL_LOOK), label="control: one kept by lot")
+    axes.fill_between([], [], color=style.COLOURS["black"], **style.BAND, label="95 % by chance")
+    return axes.get_legend_handles_labels()

@@ -1,0 +1,200 @@
+"""Theorems and the control on runs on images: what the two figures say of perfect generators, and
+of others."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from gpu_experiments.theory_checks import check_run
+from paper_figures import image_control, image_runs, image_theory
+from sim.recording import load_samples
+from sim.runs import METRICS, read_lines
+from tests.paper_figures.synthetic_images import VARIANCES, coordinates, population, write_run
+
+SIZES = {"kept": 400, "K": 4}
+ROUNDS = 4
+SEEDS = 3
+
+
+def written(folder, blurred=0.0):
+    """Runs of each setting and of the control, by name."""
+    return {
+        path.name: path
+        for setting in (*image_runs.settings(), image_runs.CONTROL_RUN)
+        for seed in range(SEEDS)
+        for path in [write_run(folder, *setting.split("-"), seed, ROUNDS, blurred, **SIZES)]
+    }
+
+
+@pytest.fixture(scope="module")
+def perfect(tmp_path_factory):
+    return written(tmp_path_factory.mktemp("perfect"))
+
+
+@pytest.fixture(scope="module")
+def blurred(tmp_path_factory):
+    """Generators a third of whose images are of the lowest reward, whatever they were fitted to."""
+    return written(tmp_path_factory.mktemp("blurred"), 1 / 3)
+
+
+@pytest.fixture(scope="module")
+def theory(perfect):
+    return image_theory.compute(perfect)
+
+
+@pytest.fixture(scope="module")
+def control(perfect):
+    return image_control.compute(perfect)
+
+
+def exact_law(reward, lam, rounds):
+    """The exact loop on the population, by what K = 4 keeps of atoms sorted by class and reward:
+    a sum over 4000 drawn rivals, without the code of the figures."""
+    rewards, labels = population(reward)
+    weights, p = np.exp(rewards - rewards.max()), np.full(len(rewards), 1 / len(rewards))
+    rng = np.random.default_rng(3)
+    start = p
+    for _ in range(rounds):
+        rivals = weights[rng.choice(len(p), p=p, size=(4000, 3))].sum(axis=1)
+        ratio = np.array([(4 * w / (w + rivals)).mean() for w in np.unique(weights)])
+        curated = p * ratio[np.unique(weights, return_inverse=True)[1]]
+        curated /= curated.sum()
+        p = curated if math.isinf(lam) else (curated * lam + start) / (1 + lam)
+    return p, rewards, labels
+
+
+# Theorems
+
+
+def test_mean_weights_are_shares_of_the_largest_and_rise(theory, perfect):
+    for reward, gamma in (("class", 5.0), ("confidence", 15.0)):
+        weight, error = theory[f"{reward}-pure_weight"], theory[f"{reward}-pure_weight_se"]
+        assert weight.shape == error.shape == (SEEDS, ROUNDS + 1)
+        candidates = load_samples(perfect[f"{reward}-pure-1"], 2)["rewards"].astype(float)
+        assert weight[1, 2] == pytest.approx(np.exp(candidates - gamma).mean(), rel=1e-5)
+        assert (np.diff(weight) > 0).all()
+        # Three half-widths of the band, six deviations, hold five rounds of three runs.
+        expected = theory[f"{reward}-pure_expected"]
+        band = theory[f"{reward}-pure_upper"] - expected
+        assert (np.abs(weight - expected) <= 3 * band + 1e-12).all()
+        assert (error[:, 1:] > 0).all()
+
+
+def test_no_share_with_a_lower_reward_rises_and_what_is_drawn_is_what_is_checked(theory, perfect):
+    for setting in image_runs.settings():
+        rise, allowed = theory[f"{setting}_rise"], theory[f"{setting}_allowed"]
+        assert rise.shape == (SEEDS, len(theory["places"]))
+        assert (rise <= allowed).all()
+        assert rise.min() < -0.1
+        for seed, each in enumerate(rise):
+            found = next(
+                one for one in check_run(perfect[f"{setting}-{seed}"]) if one.check == "dominance"
+            )
+            assert found.allowed == pytest.approx(float(allowed))
+            # The check looks at every reward, the figure at places.
+            assert each.max() <= found.found + 1e-12
+
+
+def test_images_of_low_reward_that_come_back_rise_above_the_line(blurred):
+    found = image_theory.compute(blurred)
+    assert (found["confidence-pure_rise"].max(axis=1) > found["confidence-pure_allowed"]).all()
+
+
+def test_class_shares_are_inside_the_envelope(theory, perfect):
+    for setting in image_runs.settings(ratios=("mixed",)):
+        divergence, bound = theory[f"{setting}_divergence"], theory[f"{setting}_bound"]
+        assert divergence.shape == (SEEDS, ROUNDS)
+        assert (np.diff(bound) > 0).all()
+        assert (divergence < bound).all()
+        shares = image_runs.statistics([perfect[f"{setting}-2"]])[0, :, :10]
+        by_hand = (shares[3] * np.log(shares[3] / shares[0])).sum()
+        assert divergence[2, 2] == pytest.approx(by_hand, rel=1e-9)
+
+
+def test_the_figure_of_theorems_draws_every_run_and_the_bound(theory):
+    figure = image_theory.draw(theory)
+    weights, rises, divergences = figure.axes
+    # Each run with error bars, each setting with its prediction.
+    assert len(weights.containers) == 2 * SEEDS
+    assert len(weights.lines) >= 2
+    below = [line for line in rises.lines if len(line.get_xdata()) == len(theory["places"])]
+    assert len(below) == 4 * SEEDS
+    assert len(divergences.lines) == 2 * SEEDS + 1
+    (bound,) = (line for line in divergences.lines if line.get_label().startswith("bound"))
+    np.testing.assert_array_equal(bound.get_ydata(), theory["class-mixed_bound"])
+
+
+# The control
+
+
+@pytest.mark.parametrize("setting", ["class-pure", "confidence-mixed"])
+def test_the_exact_distance_is_that_of_the_exact_loop_on_the_population(control, setting):
+    reward, ratio = setting.split("-")
+    lam = 1.0 if ratio == "mixed" else math.inf
+    p, rewards, labels = exact_law(reward, lam, ROUNDS)
+    places = coordinates(rewards, labels)
+    mean = p @ places
+    covariance = (places - mean).T @ (p[:, None] * (places - mean))
+    roots = np.sqrt(np.linalg.eigvals(np.diag(VARIANCES) @ covariance).real.clip(0)).sum()
+    far = mean @ mean + sum(VARIANCES) + np.trace(covariance) - 2 * roots
+    found = control[f"{setting}_exact"][:, -1]
+    # Each run knows p_0 from 1200 images and what they become: three runs within a fifth.
+    np.testing.assert_allclose(found.mean(), far, rtol=0.2, atol=0.05)
+    assert np.ptp(found) > 0
+
+
+def test_perfect_generators_are_where_the_exact_loop_is_and_others_are_not(control, blurred):
+    spoilt = image_control.compute(blurred)
+    for setting in image_runs.settings():
+        measured, exact = control[f"{setting}_frechet"], control[f"{setting}_exact"]
+        assert measured.shape == exact.shape == (SEEDS, ROUNDS + 1)
+        # Drift of 400 kept for four rounds, in the mean over three runs.
+        np.testing.assert_allclose(measured.mean(axis=0), exact.mean(axis=0), rtol=0.3, atol=0.1)
+    gap = spoilt["confidence-pure_reward"][:, -1] - spoilt["confidence-pure_expected"][-1]
+    assert (gap < -1).all()
+
+
+def test_the_control_stands_still_but_for_chance(control, perfect, blurred):
+    reward = control["control_reward"]
+    expected = control["control_expected"]
+    np.testing.assert_allclose(expected, expected[0], rtol=1e-12)
+    width = control["control_upper"] - expected
+    assert (np.abs(reward - expected) <= 3 * width + 1e-12).all()
+    moved, upper = control["control_moved"], control["control_moved_upper"]
+    assert moved.shape == (SEEDS, ROUNDS + 1)
+    assert (moved[:, 1:] < 2 * upper[1:]).all()
+    # A choice moves them further than chance alone would.
+    assert (control["confidence-pure_moved"][:, -1] > upper[-1]).all()
+    spoilt = image_control.compute(blurred)
+    assert (spoilt["control_reward"][:, -1] < spoilt["control_expected"][-1] - 1).all()
+    first = read_lines(perfect["control-pure-0"] / METRICS)[0]
+    assert reward[0, 0] == first["reward"]
+
+
+def test_the_figure_of_the_control_draws_every_run_in_its_panel(control):
+    figure = image_control.draw(control)
+    panels = figure.axes
+    assert len(panels) == 6
+    pure, mixed, rewards = panels[:3]
+    # Runs, their exact loops, and the controls of the pure loop.
+    assert len(pure.lines) == 3 * SEEDS
+    assert len(mixed.lines) == 2 * SEEDS
+    assert len(rewards.lines) == 2 * (SEEDS + 1)
+    drawn = [line.get_ydata() for line in pure.lines]
+    for values in (*control["class-pure_frechet"], *control["class-pure_exact"]):
+        assert any(np.array_equal(values, line) for line in drawn)
+    assert pure.get_yscale() == "log"
+
+
+def test_a_control_is_named_as_one(perfect):
+    config = json.loads((perfect["control-pure-2"] / "config.json").read_text())
+    assert image_runs.name_of(config) == "control-pure-2"
+    assert image_runs.sizes([perfect["control-pure-2"]]).compared == 1
+    assert image_runs.sizes([perfect["confidence-pure-2"]]).compared == 4
+    wanted = image_runs.made(control=True).runs
+    assert len(wanted) == len(image_runs.made().runs) + 1
+    assert image_runs.CONTROL_RUN in image_runs.on_record(control=True).settings
