@@ -179,6 +179,18 @@ def test_short_fits_write_nothing_and_hash_nothing(monkeypatch, steps, tmp_path)
     assert not folder.exists()
 
 
+def test_the_end_is_not_written(monkeypatch, tmp_path):
+    written, write = [], UnfinishedFit.write
+
+    def counted(self, state):
+        written.append(state["step"])
+        write(self, state)
+
+    monkeypatch.setattr(UnfinishedFit, "write", counted)
+    model(folder=tmp_path, steps=3 * EVERY).fit(images(), np.random.default_rng(1))
+    assert written == [EVERY, 2 * EVERY]
+
+
 def test_digits_write_nothing_and_the_published_sizes_do():
     digits, published = FlowSettings.digits(), FlowSettings.cifar10()
     assert max(digits.steps, digits.warm_steps) < CHECKPOINT < published.warm_steps
@@ -210,7 +222,7 @@ def test_another_fit_does_not_go_on_from_the_file_and_leaves_it(other, steps, tm
     assert steps.of(fit) == 5
 
 
-def test_a_later_fit_from_other_weights_begins_anew(steps, tmp_path):
+def test_a_later_fit_from_other_weights_or_by_another_stream_begins_anew(steps, tmp_path):
     first = model(folder=tmp_path)
     first.fit(images(), np.random.default_rng(1))
     other = model(folder=tmp_path)
@@ -219,6 +231,9 @@ def test_a_later_fit_from_other_weights_begins_anew(steps, tmp_path):
     other.load(state)
     steps.of(lambda: first.fit(images(), np.random.default_rng(2)), 7)
     assert steps.of(lambda: other.fit(images(), np.random.default_rng(2))) == 8
+    # From the same weights by another stream.
+    other.load(first.state())
+    assert steps.of(lambda: other.fit(images(), np.random.default_rng(3))) == 8
 
 
 def test_a_later_fit_does_not_go_on_from_a_first_one(steps, tmp_path):
