@@ -62,7 +62,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@rm -f $(STAMP) $(DEV); \
 	if ! $(BIN)/python -c "$(USABLE)" >/dev/null 2>&1; then \
 		candidates="$(PYTHON)"; \
-		[ -n "$$candidates" ] || candidates="python3 python3.13 python3.12 python3.11"; \
+		[ -n "$$candidates" ] || candidates="python3 python3.14 python3.13 python3.12 python3.11"; \
 		python=; \
 		for candidate in $$candidates; do \
 			if "$$candidate" -c "$(USABLE)" >/dev/null 2>&1; then python=$$candidate; break; fi; \
