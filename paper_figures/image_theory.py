@@ -25,7 +25,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gpu_experiments.theory_checks import ALARM, class_divergences
+from gpu_experiments.theory_checks import ALARM, check_run, class_divergences
 from paper_figures import image_runs, labels, style
 from paper_figures.image_quality import LOOKS
 from paper_figures.results import Results
@@ -47,8 +47,11 @@ def compute(folders: Mapping[str, Path]) -> Results:
 
     For each mixed setting ``<setting>_divergence`` (runs, T), of the class shares in rounds 1 to T
     from those of round 0, nats, and ``_bound`` (T,), the envelope.
+
+    ``<check>_held`` (2,), of the three checks: how many runs pass it, and how many it is asked of,
+    each as far as it goes.
     """
-    results: Results = {"places": PLACES}
+    results: Results = {"places": PLACES, **_held(folders)}
     for setting in image_runs.settings():
         reward, ratio = setting.split("-")
         paths = image_runs.chosen(folders, reward, ratio)
@@ -72,6 +75,14 @@ def compute(folders: Mapping[str, Path]) -> Results:
             results[f"{setting}_divergence"] = np.array([each.measured for each in found])
             results[f"{setting}_bound"] = found[0].bound
     return {**results, **image_runs.provenance(folders)}
+
+
+def _held(folders: Mapping[str, Path]) -> Results:
+    held: dict[str, list[bool]] = {}
+    for path in folders.values():
+        for finding in check_run(path):
+            held.setdefault(finding.check, []).append(finding.holds)
+    return {f"{check}_held": np.array([sum(found), len(found)]) for check, found in held.items()}
 
 
 def _rises(setting: str, paths: Sequence[Path], last: int, gamma: float) -> Results:
@@ -126,9 +137,13 @@ def draw(results: Results) -> Figure:
     longest = max(results[f"{setting}_weight"].shape[1] for setting in pure) - 1
     image_runs.round_ticks(weights, longest)
     image_runs.round_ticks(divergences, len(bound))
-    style.label_panel(weights, "a", f"pure: {labels.claim('lemma-2.2')}")
-    style.label_panel(rises, "b", "all loops: dominance")
-    style.label_panel(divergences, "c", "mixed: the envelope")
+    for letter, axes, check, title in (
+        ("a", weights, "weight", labels.claim("lemma-2.2")),
+        ("b", rises, "dominance", "dominance"),
+        ("c", divergences, "divergence", "the envelope"),
+    ):
+        held, asked = results[f"{check}_held"]
+        style.label_panel(axes, letter, f"{title} holds in {held} of {asked} runs")
     handles, words = _legend(results, (*pure, *mixed))
     figure.legend(handles, words, loc="outside upper center", ncols=len(handles))
     image_runs.draw_provenance(figure, results)

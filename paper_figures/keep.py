@@ -22,6 +22,7 @@ import tyro
 
 from gpu_experiments.parcel import content
 from paper_figures import image_runs
+from paper_figures.exceptions import EXCEPTIONS, unexplained
 from paper_figures.results import write_atomically
 from sim.recording import SAMPLES
 from sim.runs import CONFIG, ENVIRONMENT, METRICS
@@ -142,6 +143,11 @@ def keep_all(
         else:
             short = "" if kept.rounds == kept.planned else f" of {kept.planned}"
             print(f"{run.name}: kept, rounds 0 to {kept.rounds}{short}, in {kept.path}")
+            if names := unexplained(kept.path):
+                print(
+                    f"  To be explained in {kept.path.parent / EXCEPTIONS}, as not what the theory "
+                    f"says: {', '.join(names)}."
+                )
     return status
 
 

@@ -99,6 +99,17 @@ def test_no_share_with_a_lower_reward_rises_and_what_is_drawn_is_what_is_checked
             assert each.max() <= found.found + 1e-12
 
 
+def test_the_runs_that_pass_are_counted(theory, blurred):
+    asked = {"weight": 2 * SEEDS, "dominance": 4 * SEEDS, "divergence": 2 * SEEDS}
+    for check, number in asked.items():
+        assert theory[f"{check}_held"].tolist() == [number, number]
+    held, number = image_theory.compute(blurred)["dominance_held"]
+    # At least those of the confidence reward in the pure loop fail.
+    assert held <= number - SEEDS
+    titles = [axes.get_title(loc="left") for axes in image_theory.draw(theory).axes]
+    assert "Lemma 2.2 holds in 6 of 6 runs" in titles[0]
+
+
 def test_images_of_low_reward_that_come_back_rise_above_the_line(blurred):
     found = image_theory.compute(blurred)
     assert (found["confidence-pure_rise"].max(axis=1) > found["confidence-pure_allowed"]).all()

@@ -20,6 +20,7 @@ from paper_figures import (
     image_seeds,
     style,
 )
+from paper_figures.exceptions import EXCEPTIONS, unexplained
 from paper_figures.keep import Kept, keep, main
 from sim.runs import CONFIG, ENVIRONMENT, METRICS, SECONDS
 from tests.paper_figures.synthetic_images import write_run
@@ -179,6 +180,19 @@ def test_the_command_tells_of_every_run(run, tmp_path, capsys):
     )
     assert told[1].startswith("class-pure-1: kept, rounds 0 to 2")
     assert [path.name for path in record.iterdir()] == ["class-pure-1"]
+
+
+def test_the_command_tells_what_needs_a_cause(tmp_path, capsys):
+    runs, record = tmp_path / "runs", tmp_path / "record"
+    write_run(runs, "confidence", "mixed", 0, 2, blurred=0.5, kept=100)
+    assert main([str(runs), "--hardware", "one computer", "--place", str(record)]) == 0
+    _, needed = capsys.readouterr().out.splitlines()
+    assert needed.startswith(f"  To be explained in {record / EXCEPTIONS}, as not what the theory")
+    assert "mean reward" in needed
+    causes = dict.fromkeys(unexplained(record / "confidence-mixed-0"), "refits blur")
+    (record / EXCEPTIONS).write_text(json.dumps({"confidence-mixed-0": causes}))
+    assert main([str(runs), "--hardware", "one computer", "--place", str(record)]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
 
 
 def test_the_command_keeps_with_the_code_unless_told_otherwise(run, tmp_path, monkeypatch):
