@@ -12,7 +12,7 @@
 #
 #   python3 -m pip download --no-deps --only-binary=:all: --python-version 3.12 \
 #       --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 -d WHEELS \
-#       -c constraints.txt torchcfm POT tyro docstring_parser python-flint
+#       -c constraints.txt torchcfm POT tyro docstring_parser typeguard python-flint
 #
 # and afterwards, at home, keep what figures show, of complete runs and of those cut short:
 #
