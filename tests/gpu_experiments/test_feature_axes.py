@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from gpu_experiments import experiment
 from gpu_experiments.feature_axes import (
     AXES,
     distance,
@@ -18,7 +20,10 @@ from gpu_experiments.feature_axes import (
     to_json,
 )
 from gpu_experiments.frechet import frechet_distance, moments
+from gpu_experiments.images import Images
+from gpu_experiments.metrics import Reference
 from gpu_experiments.prediction import Scored, Sizes, exact_laws
+from sim.loop import Round
 from theory import Law
 
 
@@ -111,6 +116,52 @@ def test_equal_weights_are_nearly_a_sample_and_a_part_of_the_atoms_stands_for_al
         own = replace(sample, covariance=sample.covariance * (n - 1) / n)
         (far,) = of_exact_loop([law], coordinates[:n], variances)
         assert far == pytest.approx(distance(to_json(own), variances), rel=1e-9)
+
+
+def test_of_a_part_of_the_atoms_weights_are_made_to_sum_to_one():
+    """Two points of weights 0.3 and 0.1 are as 3/4 and 1/4, wherever the third atom is."""
+    law = Law([0.3, 0.1, 0.6], [0.0, 1.0, 2.0])
+    (far,) = of_exact_loop([law], np.array([[0.0], [4.0]]), [2.0])
+    # Mean 1, variance 16 * 3/16.
+    assert far == pytest.approx(1 + (np.sqrt(2) - np.sqrt(3)) ** 2, rel=1e-9)
+
+
+class Pixels:
+    """Images are their own features."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __call__(self, images):
+        return images.flatten(1)
+
+
+def test_what_is_written_of_real_images_has_the_share_of_their_axes():
+    """13 directions of variances 1 to 13, of which the least is not among the twelve."""
+    along = torch.eye(13, dtype=torch.float64) * torch.arange(1.0, 14).sqrt() / 13
+    images = Images(torch.cat([along, -along])[:, None, :, None].float())
+    written = Reference(Pixels("pixels"), images, np.random.default_rng(0)).as_json()
+    # Of float32 images.
+    assert written["axes_share"] == pytest.approx(1 - 1 / 91, rel=1e-6)
+    ratios = np.array(written["axes_variances"]) / written["axes_variances"][0]
+    np.testing.assert_allclose(ratios, np.arange(13, 1, -1) / 13, rtol=1e-6)
+
+
+def test_coordinates_are_of_the_first_candidates_in_the_first_features(tiny, monkeypatch):
+    """So that they are those of the first atoms, and of the features that figures name."""
+    rng = np.random.default_rng(7)
+    images = torch.as_tensor(rng.uniform(-1, 1, size=(9, 1, 8, 8))).float()
+    real = Images(torch.as_tensor(rng.uniform(-1, 1, size=(40, 1, 8, 8))).float())
+    first, other = (Reference(Pixels(name), real, rng) for name in ("first", "other"))
+    other.features = lambda found: -found.flatten(1)
+    monkeypatch.setattr(experiment, "LOCATED", 5)
+    run = replace(tiny)
+    classes = SimpleNamespace(logits=lambda found: torch.zeros(len(found), 10))
+    vars(run).update(judges=classes, references=[first, other])
+    arrays = run.arrays(Round(0, images, torch.arange(9.0), None, {}))
+    expected = (images[:5].flatten(1).double() - first.axes.origin) @ first.axes.directions
+    np.testing.assert_allclose(arrays["coordinates"], expected, atol=1e-5)
+    assert "coordinates" not in run.arrays(Round(1, images, torch.arange(9.0), None, {}))
 
 
 @pytest.mark.parametrize("shape", [(3, 2), (4, 3), (3,)])

@@ -103,6 +103,47 @@ def test_shares_that_stay_may_move_by_chance_alone():
     assert (found.found, found.allowed) == (0, pytest.approx(allowed))
 
 
+def test_each_round_errs_by_its_own_number_of_candidates():
+    """By the delta method: gradients log(p/q) in p and -p/q in q, each with a multinomial's
+    variance."""
+    (p, n), (q, m) = (np.array([0.6, 0.3, 0.1]), 400), (np.array([0.2, 0.3, 0.5]), 9000)
+    lines = [
+        {"shares": dict(zip("abc", shares.tolist(), strict=True)), "candidates": count}
+        for shares, count in ((q, m), (p, n))
+    ]
+    found = theory_checks.class_divergences(lines, 0.3, K)
+    error = 0.0
+    for gradient, law, count in ((np.log(p / q), p, n), (-p / q, q, m)):
+        error += (law @ gradient**2 - (law @ gradient) ** 2) / count
+    level = ALARM / 2
+    # Three classes have two degrees of freedom: chi-square is beyond x with probability exp(-x/2).
+    square = -math.log(level) * (1 / n + 1 / m)
+    expected = envelope_kl(0.3, K, 1) + norm.isf(level) * math.sqrt(error) + square
+    assert found.allowed[0] == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_class_that_was_not_seen_at_first_counts_as_half_a_candidate():
+    lines = [
+        {"shares": {"a": a, "b": 1 - a}, "candidates": count} for a, count in ((1, 50), (0.9, 80))
+    ]
+    found = theory_checks.class_divergences(lines, 1.0, K)
+    by_hand = 0.9 * math.log(0.9) + 0.1 * math.log(0.1 / 0.01)
+    assert found.measured[0] == pytest.approx(by_hand, rel=1e-9)
+    assert math.isfinite(found.allowed[0])
+    # A class that was there and has gone adds nothing.
+    (gone,) = theory_checks.class_divergences(lines[::-1], 1.0, K).measured
+    assert gone == pytest.approx(-math.log(0.9), rel=1e-9)
+
+
+def test_a_run_is_held_where_it_is_furthest_in_units_of_what_is_allowed():
+    """Not where the divergence is largest: the envelope grows."""
+    shares = ([0.5, 0.5], [0.95, 0.05], [0.96, 0.04])
+    lines = [{"shares": dict(zip("ab", each, strict=True)), "candidates": 10**6} for each in shares]
+    found = theory_checks._divergence(lines, 1.0, K)
+    assert found.t == 1
+    assert not found.holds
+
+
 def test_low_rewards_that_come_back_are_found(tmp_path):
     """The mean rises all the same: dominance says more."""
 
