@@ -114,14 +114,14 @@ FAST = replace(
 )
 # In the order in which a record tells most, if it is cut short.
 FOUR = {"class-pure": 10, "confidence-pure": 10, "confidence-mixed": 20, "class-mixed": 20}
-CONTROL_RUN = f"{CONTROL}-pure"
+CONTROLS = {f"{CONTROL}-pure": 10, f"{CONTROL}-mixed": 10}
 
 PRESETS: dict[str, Preset] = {
     "digits-quick": Preset(
         "digits, class and confidence rewards, without and with real images; three seeds, of which "
         "one goes on with confidence and real images for twenty rounds; a control",
         _runs(DIGITS, dict.fromkeys(FOUR, 5), 3, GAMMAS)
-        | _runs(DIGITS, {"confidence-mixed": 20, CONTROL_RUN: 5}, 1, GAMMAS),
+        | _runs(DIGITS, {"confidence-mixed": 20, **dict.fromkeys(CONTROLS, 5)}, 1, GAMMAS),
     ),
     "cifar10-paper": Preset(
         "CIFAR-10 with the published sizes and 250 Euler steps; three seeds",
@@ -137,9 +137,9 @@ PRESETS: dict[str, Preset] = {
         ),
     ),
     "cifar10-record": Preset(
-        "the published rounds of all settings with the model of cifar10-fast; three seeds, and a "
-        "control",
-        _runs(replace(CIFAR10, model=FAST), {**FOUR, CONTROL_RUN: 10}, 1, GAMMAS)
+        "the published rounds of all settings with the model of cifar10-fast; three seeds, and "
+        "controls",
+        _runs(replace(CIFAR10, model=FAST), {**FOUR, **CONTROLS}, 1, GAMMAS)
         | _runs(replace(CIFAR10, model=FAST), FOUR, 3, GAMMAS),
     ),
     "cifar10-smoke": Preset(
@@ -155,7 +155,7 @@ PRESETS: dict[str, Preset] = {
                 compared=32,
                 saved=16,
             ),
-            dict.fromkeys((*FOUR, CONTROL_RUN), 1),
+            dict.fromkeys((*FOUR, *CONTROLS), 1),
             1,
             GAMMAS,
         ),

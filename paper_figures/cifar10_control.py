@@ -19,10 +19,10 @@ def compute(parameters: image_runs.Recorded, runs: Mapping[str, Path]) -> Result
 FIGURE = PaperFigure(
     name="cifar10_control",
     caption="What of a run on CIFAR-10 is selection: the exact loop's distance from real images, "
-    "computed from the first images alone, beside that of the runs, and of one that keeps one of K "
-    "at random",
+    "computed from the first images alone, beside that of the runs, and of runs that keep one of K "
+    "by lot",
     file=Path(__file__),
-    parameters=image_runs.on_record(control=True),
+    parameters=image_runs.on_record(controls=True),
     compute=compute,
     draw=image_control.draw,
     record=image_runs.recorded,

@@ -19,10 +19,11 @@ def compute(parameters: image_runs.Parameters, runs: Mapping[str, Path]) -> Resu
 FIGURE = PaperFigure(
     name="digits_control",
     caption="What of a run on digits is selection: the exact loop's distance from real images is "
-    "computed from the first images alone, and a run that keeps one of K at random shows what "
-    "refits do by themselves: they lose confidence, which a choice by confidence wins back",
+    "computed from the first images alone, and runs that keep one of K by lot show what refits do "
+    "by themselves: they lose confidence and move away from real images, less so with real images "
+    "in the training set; a choice by confidence wins back more than is lost",
     file=Path(__file__),
-    parameters=image_runs.made(control=True),
+    parameters=image_runs.made(controls=True),
     compute=compute,
     draw=image_control.draw,
     experiments=image_runs.experiments,

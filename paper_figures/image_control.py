@@ -3,8 +3,9 @@ r"""What of a run is selection and what is model error: the computation that fig
 Distance of generated from real images, by round, has two parts. Selection changes the law, also
 with a perfect generator: that part is computed, by giving the images of round 0 the weights that
 the exact loop gives them (:func:`gpu_experiments.feature_axes.of_exact_loop`). The rest the refits
-add. How much they add by themselves is seen in the control, a run that keeps one of K at random:
-its exact loop stands still, and all that moves in it beyond chance is model error, compounded.
+add. How much they add by themselves is seen in the controls, runs that keep one of K by lot: their
+exact loop stands still, and all that moves in them beyond chance is model error, compounded without
+real images and held back with them.
 
 Distances are along the principal axes of the real images' features, which hold nearly all of their
 variance, since only there the exact loop's can be computed from what runs keep. The distance of
@@ -27,7 +28,7 @@ from numpy.typing import NDArray
 from gpu_experiments.experiment import CONTROL
 from gpu_experiments.feature_axes import distance, of_exact_loop
 from gpu_experiments.prediction import exact_laws
-from gpu_experiments.presets import CONTROL_RUN, MEASURED_IN_CONTROL
+from gpu_experiments.presets import CONTROLS, MEASURED_IN_CONTROL
 from paper_figures import image_runs, labels, style
 from paper_figures.image_quality import LOOKS
 from paper_figures.image_repeats import LEVEL, REPLICAS, moved, perfect_runs
@@ -36,34 +37,36 @@ from sim.recording import load_samples
 from sim.runs import METRICS, read_lines
 
 CHOSEN = f"{MEASURED_IN_CONTROL}-pure"
-"""The setting that the control is the control of."""
+"""The setting whose reward is measured in the controls."""
 
-CONTROL_LOOK: dict[str, Any] = {"color": style.COLOURS["grey"], "marker": "x"}
+BY_LOT = {
+    f"{CONTROL}-pure": {"color": style.COLOURS["grey"], "marker": "x"},
+    f"{CONTROL}-mixed": {"color": style.COLOURS["black"], "marker": "+"},
+}
+"""Looks of the controls."""
 
 
 def compute(folders: Mapping[str, Path]) -> Results:
-    """For each setting ``<setting>_frechet`` and ``<setting>_exact`` (runs, T + 1): distances from
-    real images along the axes, of the runs and of the exact loop on their own first images;
-    ``control_frechet`` likewise. ``features`` names the features, ``share`` is the part of their
-    variance along the axes.
+    """For each setting and control ``<name>_frechet`` (runs, T + 1), distances from real images
+    along the axes; for each setting ``<name>_exact`` (runs, T + 1), those of the exact loop on the
+    runs' own first images. ``features`` names the features, ``share`` is the part of their variance
+    along the axes.
 
-    Of the control and of the setting whose reward is measured in it, ``<name>_reward`` (runs,
-    T + 1) and ``<name>_expected`` (T + 1,), mean rewards of the runs and of the exact loop, in
-    log-odds; ``control_lower`` and ``_upper`` (T + 1,), the band of the control's; ``<name>_moved``
-    (runs, T + 1), total variation of the class shares from those of round 0, and ``_moved_upper``
-    (T + 1,), what 95 of 100 runs without model error stay below.
+    Of the controls and of the setting whose reward is measured in them, ``<name>_reward`` (runs,
+    T + 1), mean rewards in log-odds, with the exact loop's ``_expected``, ``_lower`` and ``_upper``
+    (T + 1,); ``<name>_moved`` (runs, T + 1), total variation of the class shares from those of
+    round 0, and ``_moved_upper`` (T + 1,), what 95 of 100 runs without model error stay below.
     """
     results: Results = {}
-    for setting in (*image_runs.settings(), CONTROL_RUN):
-        paths = image_runs.chosen(folders, *setting.split("-"))
-        name = CONTROL if setting.startswith(CONTROL) else setting
+    for name in (*image_runs.settings(), *CONTROLS):
+        paths = image_runs.chosen(folders, *name.split("-"))
         rounds = image_runs.rounds(paths)
         runs = [read_lines(path / METRICS)[: rounds + 1] for path in paths]
         results[f"{name}_frechet"] = np.array([_distances(lines) for lines in runs])
-        if name != CONTROL:
+        if name not in CONTROLS:
             exact = [_exact(path, lines) for path, lines in zip(paths, runs, strict=True)]
             results[f"{name}_exact"] = np.array(exact)
-        if name in (CONTROL, CHOSEN):
+        if name in (CHOSEN, *CONTROLS):
             results |= _compared(name, paths, runs)
         first = runs[0][0]
         results["features"] = np.array(first["quality"][0]["features"])
@@ -166,8 +169,9 @@ def _draw_distances(axes: Axes, results: Results, reward: str, ratio: str) -> No
         axes.plot(rounds, run, color=look["color"], linewidth=0.8)
     for run in measured:
         axes.plot(rounds, run, **_dots(look))
-    if ratio == "pure":
-        _draw_control(axes, results["control_frechet"][:, : len(rounds)])
+    name = f"{CONTROL}-{ratio}"
+    for run in results[f"{name}_frechet"][:, : len(rounds)]:
+        axes.plot(np.arange(len(run)), run, **_dots(BY_LOT[name]))
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(style.PLAIN)
@@ -175,37 +179,33 @@ def _draw_distances(axes: Axes, results: Results, reward: str, ratio: str) -> No
     image_runs.round_ticks(axes, len(rounds) - 1)
 
 
-def _draw_control(axes: Axes, values: NDArray[np.float64]) -> None:
-    for run in values:
-        axes.plot(np.arange(len(run)), run, **_dots(CONTROL_LOOK))
-
-
 def _draw_rewards(axes: Axes, results: Results) -> None:
-    for name, look in ((CHOSEN, LOOKS[CHOSEN]), (CONTROL, CONTROL_LOOK)):
-        rounds = np.arange(len(results[f"{name}_expected"]))
-        axes.fill_between(
-            rounds,
-            results[f"{name}_lower"],
-            results[f"{name}_upper"],
-            color=look["color"],
-            **style.BAND,
-        )
-        axes.plot(rounds, results[f"{name}_expected"], color=look["color"], linewidth=0.8)
+    for name, look in ((CHOSEN, LOOKS[CHOSEN]), *BY_LOT.items()):
+        expected = results[f"{name}_expected"]
+        rounds = np.arange(len(expected))
+        lower, upper = (results[f"{name}_{end}"] for end in ("lower", "upper"))
+        axes.fill_between(rounds, lower, upper, color=look["color"], **style.BAND)
+        axes.plot(rounds, expected, color=look["color"], linewidth=0.8)
         for run in results[f"{name}_reward"]:
             axes.plot(rounds, run, **_dots(look))
-    image_runs.round_ticks(axes, len(rounds) - 1)
+    image_runs.round_ticks(axes, _longest(results))
     axes.set_ylabel(labels.axis("mean_reward", lines=2))
 
 
 def _draw_moved(axes: Axes, results: Results) -> None:
-    for name, look in ((CHOSEN, LOOKS[CHOSEN]), (CONTROL, CONTROL_LOOK)):
+    for name, look in ((CHOSEN, LOOKS[CHOSEN]), *BY_LOT.items()):
         upper = results[f"{name}_moved_upper"]
         axes.fill_between(np.arange(len(upper)), 0, upper, color=look["color"], **style.BAND)
         for run in results[f"{name}_moved"]:
             axes.plot(np.arange(len(run)), run, **_dots(look))
-    image_runs.round_ticks(axes, len(upper) - 1)
+    image_runs.round_ticks(axes, _longest(results))
     axes.set_ylim(0, None)
     axes.set_ylabel(labels.axis("tv_to_start", lines=2))
+
+
+def _longest(results: Results) -> int:
+    """Rounds of the longest of the runs that are compared by choice."""
+    return max(len(results[f"{name}_expected"]) for name in (CHOSEN, *CONTROLS)) - 1
 
 
 def _legend(results: Results) -> tuple[list[Any], list[str]]:
@@ -214,6 +214,8 @@ def _legend(results: Results) -> tuple[list[Any], list[str]]:
     axes.plot([], [], **black, label="exact loop on the first images")
     look = {"color": style.COLOURS["black"], "marker": "o"}
     axes.plot([], [], **_dots(look), label="trained runs")
-    axes.plot([], [], **_dots(CONTROL_LOOK), label="control: one kept by lot")
+    for name, look in BY_LOT.items():
+        _, _, ratio = name.partition("-")
+        axes.plot([], [], **_dots(look), label=f"kept by lot, {ratio}")
     axes.fill_between([], [], color=style.COLOURS["black"], **style.BAND, label="95 % by chance")
     return axes.get_legend_handles_labels()

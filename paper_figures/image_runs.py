@@ -47,7 +47,7 @@ from numpy.typing import NDArray
 from gpu_experiments.data import load
 from gpu_experiments.experiment import CONTROL, ImageExperiment, Places
 from gpu_experiments.prediction import Prediction, Scored, Sizes, predict
-from gpu_experiments.presets import CONTROL_RUN, PRESETS
+from gpu_experiments.presets import CONTROLS, PRESETS
 from gpu_experiments.sources.collection import CIFAR10
 from paper_figures import labels, style
 from paper_figures.results import Results
@@ -88,13 +88,13 @@ def settings(rewards: Sequence[str] = REWARDS, ratios: Sequence[str] = RATIOS) -
 
 
 def made(
-    rewards: Sequence[str] = REWARDS, ratios: Sequence[str] = RATIOS, *, control: bool = False
+    rewards: Sequence[str] = REWARDS, ratios: Sequence[str] = RATIOS, *, controls: bool = False
 ) -> Parameters:
-    """Runs on digits with these rewards in these loops, and the control if it is asked for.
+    """Runs on digits with these rewards in these loops, and the controls if they are asked for.
 
     They are small enough for a core, and on another device they would be other runs.
     """
-    wanted = _wanted(rewards, ratios, control)
+    wanted = _wanted(rewards, ratios, controls)
     return Parameters(
         tuple(
             replace(run, places=Places(device="cpu"))
@@ -105,14 +105,14 @@ def made(
 
 
 def on_record(
-    rewards: Sequence[str] = REWARDS, ratios: Sequence[str] = RATIOS, *, control: bool = False
+    rewards: Sequence[str] = REWARDS, ratios: Sequence[str] = RATIOS, *, controls: bool = False
 ) -> Recorded:
-    """Recorded runs with these rewards in these loops, and the control if it is asked for."""
-    return Recorded(_wanted(rewards, ratios, control))
+    """Recorded runs with these rewards in these loops, and the controls if they are asked for."""
+    return Recorded(_wanted(rewards, ratios, controls))
 
 
-def _wanted(rewards: Sequence[str], ratios: Sequence[str], control: bool) -> tuple[str, ...]:
-    return settings(rewards, ratios) + ((CONTROL_RUN,) if control else ())
+def _wanted(rewards: Sequence[str], ratios: Sequence[str], controls: bool) -> tuple[str, ...]:
+    return settings(rewards, ratios) + (tuple(CONTROLS) if controls else ())
 
 
 def experiments(parameters: Parameters) -> dict[str, ImageExperiment]:

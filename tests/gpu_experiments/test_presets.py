@@ -11,7 +11,7 @@ import pytest
 from gpu_experiments.diffusion import ImageDiffusionSettings
 from gpu_experiments.experiment import CONTROL, KNOWN, ImageExperiment
 from gpu_experiments.flow import ImageFlow
-from gpu_experiments.presets import CONTROL_RUN, FOUR, PRESETS
+from gpu_experiments.presets import CONTROLS, FOUR, PRESETS
 from gpu_experiments.unet import UNetSettings
 
 RUNS = [(preset, name) for preset, chosen in PRESETS.items() for name in chosen.runs]
@@ -42,7 +42,7 @@ def test_runs_of_a_preset_share_their_models_and_are_told_apart(preset: str) -> 
     if preset == "cifar10-fast":
         settings -= {"class-mixed"}
     elif preset != "cifar10-paper":
-        settings |= {CONTROL_RUN}
+        settings |= set(CONTROLS)
     assert {"-".join(name.split("-")[:2]) for name in PRESETS[preset].runs} == settings
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from gpu_experiments.experiment import Places
 from gpu_experiments.flow import FlowSettings
-from gpu_experiments.presets import PRESETS
+from gpu_experiments.presets import CONTROLS, PRESETS
 from paper_figures import emptied_moon, image_runs, style, trained
 from paper_figures.exact_and_trained import Case
 from paper_figures.gap_by_generator import Source
@@ -34,7 +34,7 @@ IMAGE_FIGURES = {
     "choice": image_runs.settings(),
     "samples": image_runs.settings(),
     "theory_checks": image_runs.settings(),
-    "control": (*image_runs.settings(), image_runs.CONTROL_RUN),
+    "control": (*image_runs.settings(), *CONTROLS),
 }
 
 # Runs on few digits with networks that are hardly trained, two of each setting; those that go on
@@ -184,8 +184,9 @@ def synthetic_record(tmp_path_factory):
             for seed in (0, 1):
                 path = write_run(runs, reward, ratio, seed, iterations)
                 keep(path, "one made-up GPU with 7 cores", record)
-    control = write_run(runs, *image_runs.CONTROL_RUN.split("-"), 0, 10)
-    keep(control, "one made-up GPU with 7 cores", record)
+    for control, iterations in CONTROLS.items():
+        path = write_run(runs, *control.split("-"), 0, iterations)
+        keep(path, "one made-up GPU with 7 cores", record)
     return record
 
 

@@ -13,7 +13,7 @@ import pytest
 from matplotlib.image import AxesImage
 
 from gpu_experiments.experiment import ImageExperiment
-from gpu_experiments.presets import PRESETS
+from gpu_experiments.presets import CONTROLS, PRESETS
 from paper_figures import (
     image_choice,
     image_control,
@@ -456,14 +456,15 @@ def test_provenance_is_printed_in_the_figure(drawn, name):
         "cifar10_quality_with_real_data": (4, "seeds 0, 1"),
         "cifar10_choice": (4, "seeds 0, 1"),
         "cifar10_samples": (4, "seed 0"),
-        "cifar10_control": (9, "seeds 0, 1"),
+        "cifar10_control": (10, "seeds 0, 1"),
     }.get(name, (8, "seeds 0, 1"))
     assert "one made-up GPU with 7 cores" in told
     assert "Python 3.11.7, torch 9.8.7, torchcfm 1.0.7" in told
     assert f"{runs} runs, {seeds}" in told
     # 100 seconds in each of 11 rounds of pure runs and 21 of mixed ones.
     rounds = {"cifar10_choice": 11, "cifar10_quality_with_real_data": 21}.get(name, 16)
-    seconds = 100 * (8 * rounds + 11 if runs == 9 else rounds * runs)
+    # The two controls are as short as pure runs.
+    seconds = 100 * (8 * rounds + 2 * 11 if runs == 10 else rounds * runs)
     assert f"wall time {round(seconds / 60)} min" in told
 
 
@@ -485,7 +486,7 @@ def test_another_record_is_computed_anew(recorded_in, tmp_path):
 
 def test_a_record_whose_seeds_were_cut_short_is_drawn_as_far_as_all_go(tmp_path):
     """Of recorded runs there are samples of the first and last rounds alone, which differ."""
-    settings = (*image_runs.settings(), image_runs.CONTROL_RUN)
+    settings = (*image_runs.settings(), *CONTROLS)
     kept = {}
     for setting, (seed, rounds) in itertools.product(settings, enumerate((3, 2, 4))):
         path = write_run(tmp_path / "runs", *setting.split("-"), seed, rounds, kept=40)

@@ -9,6 +9,7 @@ import math
 import numpy as np
 import pytest
 
+from gpu_experiments.presets import CONTROLS
 from gpu_experiments.theory_checks import check_run
 from paper_figures import image_control, image_runs, image_theory
 from sim.recording import load_samples
@@ -24,7 +25,7 @@ def written(folder, blurred=0.0):
     """Runs of each setting and of the control, by name."""
     return {
         path.name: path
-        for setting in (*image_runs.settings(), image_runs.CONTROL_RUN)
+        for setting in (*image_runs.settings(), *CONTROLS)
         for seed in range(SEEDS)
         for path in [write_run(folder, *setting.split("-"), seed, ROUNDS, blurred, **SIZES)]
     }
@@ -169,20 +170,21 @@ def test_perfect_generators_are_where_the_exact_loop_is_and_others_are_not(contr
     assert (gap < -1).all()
 
 
-def test_the_control_stands_still_but_for_chance(control, perfect, blurred):
-    reward = control["control_reward"]
-    expected = control["control_expected"]
+@pytest.mark.parametrize("name", CONTROLS)
+def test_the_control_stands_still_but_for_chance(control, perfect, blurred, name):
+    reward = control[f"{name}_reward"]
+    expected = control[f"{name}_expected"]
     np.testing.assert_allclose(expected, expected[0], rtol=1e-12)
-    width = control["control_upper"] - expected
+    width = control[f"{name}_upper"] - expected
     assert (np.abs(reward - expected) <= 3 * width + 1e-12).all()
-    moved, upper = control["control_moved"], control["control_moved_upper"]
+    moved, upper = control[f"{name}_moved"], control[f"{name}_moved_upper"]
     assert moved.shape == (SEEDS, ROUNDS + 1)
     assert (moved[:, 1:] < 2 * upper[1:]).all()
     # A choice moves them further than chance alone would.
     assert (control["confidence-pure_moved"][:, -1] > upper[-1]).all()
     spoilt = image_control.compute(blurred)
-    assert (spoilt["control_reward"][:, -1] < spoilt["control_expected"][-1] - 1).all()
-    first = read_lines(perfect["control-pure-0"] / METRICS)[0]
+    assert (spoilt[f"{name}_reward"][:, -1] < spoilt[f"{name}_expected"][-1] - 1).all()
+    first = read_lines(perfect[f"{name}-0"] / METRICS)[0]
     assert reward[0, 0] == first["reward"]
 
 
@@ -191,10 +193,9 @@ def test_the_figure_of_the_control_draws_every_run_in_its_panel(control):
     panels = figure.axes
     assert len(panels) == 6
     pure, mixed, rewards = panels[:3]
-    # Runs, their exact loops, and the controls of the pure loop.
-    assert len(pure.lines) == 3 * SEEDS
-    assert len(mixed.lines) == 2 * SEEDS
-    assert len(rewards.lines) == 2 * (SEEDS + 1)
+    # Runs, their exact loops, and the controls of the same loop.
+    assert len(pure.lines) == len(mixed.lines) == 3 * SEEDS
+    assert len(rewards.lines) == 3 * (SEEDS + 1)
     drawn = [line.get_ydata() for line in pure.lines]
     for values in (*control["class-pure_frechet"], *control["class-pure_exact"]):
         assert any(np.array_equal(values, line) for line in drawn)
@@ -206,6 +207,6 @@ def test_a_control_is_named_as_one(perfect):
     assert image_runs.name_of(config) == "control-pure-2"
     assert image_runs.sizes([perfect["control-pure-2"]]).compared == 1
     assert image_runs.sizes([perfect["confidence-pure-2"]]).compared == 4
-    wanted = image_runs.made(control=True).runs
-    assert len(wanted) == len(image_runs.made().runs) + 1
-    assert image_runs.CONTROL_RUN in image_runs.on_record(control=True).settings
+    wanted = image_runs.made(controls=True).runs
+    assert len(wanted) == len(image_runs.made().runs) + 2
+    assert set(CONTROLS) < set(image_runs.on_record(controls=True).settings)
