@@ -99,6 +99,27 @@ def test_the_share_stays_between_its_bounds(results, loop):
         assert (least[1:] > results["mixed_floor"]).all()
 
 
+def test_a_choice_thins_the_moon_of_the_runs_by_what_is_kept_of_it(results):
+    """In the first round the flow's moon is the data's, and so is what the choice leaves of it."""
+    thinned = results["pure_thinned"]
+    assert thinned.shape == results["pure_runs"][:, 1:].shape
+    # Shares of 300 kept and of 600 candidates, each half: a standard error of a tenth.
+    np.testing.assert_allclose(thinned[:, 0], results["factor"][0], rtol=0.35)
+    assert (thinned[np.isfinite(thinned)] < 1).all()
+
+
+def test_a_moon_of_which_few_are_kept_is_not_measured(tmp_path):
+    (tmp_path / "samples").mkdir()
+    experiment = emptied_moon.experiments(Parameters())["pure 0"]
+    other, own = [0.0, 1.0], list(experiment.centre)
+    offered = np.array([other] * 40 + [own] * 60)
+    for t, few in enumerate((emptied_moon.LEAST_SEEN - 1, emptied_moon.LEAST_SEEN)):
+        kept = np.array([other] * few + [own] * (50 - few))
+        np.savez(tmp_path / "samples" / f"{t:03d}.npz", candidates=offered, kept=kept)
+    assert math.isnan(emptied_moon._thinned(experiment, tmp_path, 0))
+    assert emptied_moon._thinned(experiment, tmp_path, 1) == pytest.approx(0.2 / 0.4)
+
+
 def test_the_mixed_limit_keeps_more_than_the_least(results):
     """At lam = 1 and K = 2 the envelope's limit is the square root of the real mass."""
     x, y = np.meshgrid(results["x"], results["y"], indexing="ij")
