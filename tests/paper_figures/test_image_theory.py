@@ -9,12 +9,15 @@ import math
 import numpy as np
 import pytest
 
+from gpu_experiments.prediction import Scored, Sizes
 from gpu_experiments.presets import CONTROLS
 from gpu_experiments.theory_checks import check_run
-from paper_figures import image_control, image_runs, image_theory
+from paper_figures import image_control, image_repeats, image_runs, image_theory
+from paper_figures.keep import keep
 from sim.recording import load_samples
 from sim.runs import METRICS, read_lines
 from tests.paper_figures.synthetic_images import VARIANCES, coordinates, population, write_run
+from theory.divergences import envelope_kl
 
 SIZES = {"kept": 400, "K": 4}
 ROUNDS = 4
@@ -210,3 +213,73 @@ def test_a_control_is_named_as_one(perfect):
     wanted = image_runs.made(controls=True).runs
     assert len(wanted) == len(image_runs.made().runs) + 2
     assert set(CONTROLS) < set(image_runs.on_record(controls=True).settings)
+
+
+# Of both, what is drawn where runs differ
+
+
+def test_titles_count_the_runs_that_pass(blurred):
+    found = image_theory.compute(blurred)
+    held, asked = found["dominance_held"]
+    assert held < asked
+    title = image_theory.draw(found).axes[1].get_title(loc="left")
+    assert f"holds in {held} of {asked} runs" in title
+
+
+def test_of_runs_of_unequal_lengths_the_rounds_are_drawn_that_all_have(tmp_path):
+    """Of recorded ones there are samples of the first and last rounds alone."""
+    folders = {}
+    for setting in (*image_runs.settings(), *CONTROLS):
+        for seed, rounds in ((0, 3), (1, 2)):
+            path = write_run(tmp_path / "runs", *setting.split("-"), seed, rounds, kept=40)
+            folders[path.name] = keep(path, "one computer", tmp_path / "record").path
+    found = image_theory.compute(folders)
+    for setting in image_runs.settings():
+        (rise,) = found[f"{setting}_rise"]
+        first, last = (
+            load_samples(folders[f"{setting}-1"], t)["rewards"].astype(float) for t in (0, 2)
+        )
+        bound = 5 if setting.startswith("class") else 15
+        # Half of the bound is the place in the middle.
+        expected = (last <= bound / 2).mean() - (first <= bound / 2).mean()
+        assert rise[len(rise) // 2] == pytest.approx(expected, abs=1e-12)
+    assert found["class-pure_weight"].shape == (2, 3)
+    assert found["class-mixed_divergence"].shape == (2, 2)
+    assert found["weight_held"][1] == 4
+    beside = image_control.compute(folders)
+    for name in ("class-pure_frechet", "class-pure_exact", "confidence-pure_reward"):
+        assert beside[name].shape == (2, 3)
+
+
+def test_the_bound_is_the_envelope_without_what_chance_adds(theory):
+    for setting in image_runs.settings(ratios=("mixed",)):
+        expected = [envelope_kl(1.0, SIZES["K"], t) for t in range(1, ROUNDS + 1)]
+        np.testing.assert_allclose(theory[f"{setting}_bound"], expected)
+
+
+def test_runs_without_model_error_stay_below_what_is_drawn_95_times_of_100(control):
+    """Whatever images they begin with: figures know the first model from the runs' own alone."""
+    start, sizes = Scored(*population("confidence")), Sizes(**SIZES, iterations=ROUNDS)
+    runs = image_repeats.perfect_runs(start, sizes, 10, 200, np.random.default_rng(8))
+    below = (image_repeats.moved(runs) <= control["confidence-pure_moved_upper"]).mean(axis=0)
+    # 200 shares err by 0.015, a quantile of 200 by as much, and by more what the first images are.
+    np.testing.assert_allclose(below[1:], 0.95, atol=0.07)
+
+
+def test_the_figure_of_the_control_draws_whole_runs_and_bands(control):
+    for name in ("confidence-pure", *CONTROLS):
+        expected, lower, upper = (
+            control[f"{name}_{what}"] for what in ("expected", "lower", "upper")
+        )
+        np.testing.assert_allclose(upper - expected, expected - lower, atol=1e-9)
+    panels = image_control.draw(control).axes
+    for axes in panels:
+        assert {len(line.get_xdata()) for line in axes.lines} == {ROUNDS + 1}
+    for axes, name in ((panels[2], "reward"), (panels[5], "moved")):
+        drawn = [line.get_ydata() for line in axes.lines]
+        for run in control[f"confidence-pure_{name}"]:
+            assert any(np.array_equal(run, line) for line in drawn)
+    for axes, ends in ((panels[2], ("lower", "upper")), (panels[5], ("moved_upper",))):
+        corners = [set(band.get_paths()[0].vertices[:, 1]) for band in axes.collections]
+        band = {y for end in ends for y in control[f"confidence-pure_{end}"]}
+        assert any(band <= drawn for drawn in corners)

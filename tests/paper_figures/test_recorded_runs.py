@@ -7,6 +7,7 @@ import json
 import pytest
 
 from paper_figures import image_runs
+from paper_figures import keep as keeping
 from paper_figures.exceptions import EXCEPTIONS, causes, exceptions, unexplained
 from paper_figures.keep import keep
 from sim.runs import CONFIG
@@ -48,3 +49,21 @@ def test_a_perfect_generator_fails_no_check_and_leaves_bands_by_chance_alone(tmp
         assert not {"weight", "dominance"} & set(found)
         # Of 12 statistics in three rounds each is outside 5 times of 100.
         assert len(found) <= 6
+
+
+@pytest.mark.parametrize("whole", [0, 1, 6])
+def test_what_was_interrupted_in_being_kept_is_no_run(tmp_path, monkeypatch, whole):
+    """Six files and the configuration, which comes last."""
+    path = write_run(tmp_path / "runs", "class", "pure", 0, 2, kept=40)
+    write, written = keeping.write_atomically, []
+
+    def full(place, content):
+        if len(written) == whole:
+            raise OSError("no space")
+        written.append(place)
+        write(place, content)
+
+    monkeypatch.setattr(keeping, "write_atomically", full)
+    with pytest.raises(OSError, match="no space"):
+        keep(path, "one computer", tmp_path / "record")
+    assert not list((tmp_path / "record").glob(f"*/{CONFIG}"))
