@@ -365,7 +365,8 @@ class ImageExperiment:
             rng = Streams(self.pretraining)("comparisons")
             chosen = rng.integers(len(self._train), size=self.comparisons * self.K)
             shown = Images(self._train.images[torch.as_tensor(chosen)].to(self.team.device))
-            return learn_reward(self.judges, shown, of_class, self.curator(), rng).state()
+            # The control too learns from choices: it is the loop that keeps at random.
+            return learn_reward(self.judges, shown, of_class, KChoice(self.K), rng).state()
 
         names = ("K", "index", "gamma", "temperature", "comparisons")
         config = {

@@ -5,8 +5,8 @@ what differs between real images lies along a few directions (on digits 98 % of 
 12 of 48): the principal axes of held-out real images. Kept are means and covariances along these
 axes, with the mean of the real images as origin, and of the first model's images the coordinates
 themselves. Fréchet distances between any two rounds or runs can be computed from them afterwards,
-and those of laws that were never sampled: of the exact loop (:func:`of_exact_loop`). A projection
-brings laws closer, so they are at most those in all features.
+and those of laws that were never sampled: of the exact loop (:func:`of_laws`). A projection brings
+laws closer, so they are at most those in all features.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from gpu_experiments.frechet import Moments, frechet_distance
 from theory import Law
 
-__all__ = ["AXES", "Axes", "distance", "from_json", "of_exact_loop", "principal_axes", "to_json"]
+__all__ = ["AXES", "Axes", "distance", "from_json", "of_laws", "principal_axes", "to_json"]
 
 AXES = 12
 """Axes that are kept, if there are so many."""
@@ -109,10 +109,10 @@ def distance(found: Mapping[str, Any], variances: Sequence[float]) -> float:
     return frechet_distance(_real(variances), from_json(found))
 
 
-def of_exact_loop(
+def of_laws(
     laws: Sequence[Law], coordinates: NDArray[Any], variances: Sequence[float]
 ) -> NDArray[np.float64]:
-    r"""Fréchet distances of the exact loop's laws from the real images, shape (rounds + 1,).
+    r"""Fréchet distance of each law from the real images: of the exact loop's, say, by round.
 
     The laws have the first model's images as atoms (:func:`gpu_experiments.prediction.exact_laws`),
     of the first of which there are coordinates; these carry the weights :math:`p_t(i)`, made to sum
@@ -122,7 +122,7 @@ def of_exact_loop(
     Parameters
     ----------
     laws
-        By round.
+        All on the same atoms.
     coordinates
         Shape (n, k), of the first n atoms.
     variances

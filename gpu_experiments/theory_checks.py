@@ -16,8 +16,13 @@ run is a finding about its model error, not about the theorem.
                   (:mod:`gpu_experiments.prediction`)
 ================  ================================================================================
 
-The first three have false alarms with probability :data:`ALARM` each, over all rounds together; the
-bands hold each statistic of each round by itself, and what is outside is listed.
+The first three have false alarms with probability :data:`ALARM` each, over all rounds together, as
+far as models have the exact loop's laws: chance is that of the candidates that are measured. That
+of the n kept, which models follow, is in the bands alone, and counts in ``weight`` once the mean
+weight has all but stopped rising: perfect generators failed it in none of 200 runs of ten rounds
+with n = 300 and K = 4, in 1 of 200 of twenty, and in 3 of 100 with n = 100 and K = 20. In the mixed
+loop ``dominance`` and ``divergence`` take the first model for the real data's law. The bands hold
+each statistic of each round by itself, and what is outside is listed.
 """
 
 from __future__ import annotations
@@ -46,6 +51,8 @@ __all__ = [
     "check_bands",
     "check_run",
     "class_divergences",
+    "dominance_allowed",
+    "share_below",
 ]
 
 ALARM = 1e-3
@@ -172,22 +179,24 @@ def _weight(lines: Sequence[dict[str, Any]]) -> Finding:
 
 
 def _dominance(path: Path, last: int, pure: bool) -> Finding:
-    """The largest excess of the last round's distribution function of rewards over the first's.
-
-    Allowed is what two samples of one law exceed with probability :data:`ALARM`: that of a
-    one-sided excess x is exp(−2 x² nm/(n+m)) in Smirnov's limit, which finite samples stay below.
-    """
+    """The largest excess of the last round's distribution function of rewards over the first's."""
     first, after = (np.sort(load_samples(path, t)["rewards"]) for t in (0, last))
     points = np.concatenate([first, after])
-    excess = _share_below(after, points) - _share_below(first, points)
-    n = len(first) * len(after) / (len(first) + len(after))
+    excess = share_below(after, points) - share_below(first, points)
     claims = ("dominance-pure",) if pure else ("dominance-mixed",)
-    return Finding(
-        "dominance", claims, last, float(excess.max()), math.sqrt(-math.log(ALARM) / (2 * n))
-    )
+    allowed = dominance_allowed(len(first), len(after))
+    return Finding("dominance", claims, last, float(excess.max()), allowed)
 
 
-def _share_below(values: NDArray[np.floating], points: NDArray[np.floating]) -> NDArray[np.float64]:
+def dominance_allowed(n: int, m: int) -> float:
+    """What the excess of one distribution function over another, of n and m samples of one law,
+    exceeds with probability :data:`ALARM`: a one-sided excess x has exp(−2 x² nm/(n+m)) in
+    Smirnov's limit, which finite samples stay below."""
+    return math.sqrt(-math.log(ALARM) * (n + m) / (2 * n * m))
+
+
+def share_below(values: NDArray[np.floating], points: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Share of sorted values that are at most each point."""
     return np.searchsorted(values, points, side="right") / len(values)
 
 
@@ -221,7 +230,7 @@ def class_divergences(lines: Sequence[dict[str, Any]], lam: float, K: int) -> Cl
 
 
 def _divergence(lines: Sequence[dict[str, Any]], lam: float, K: int) -> Finding:
-    """The largest divergence of the class shares from those of round 0, in units of the bound."""
+    """The largest divergence of class shares from those of round 0, in units of what is allowed."""
     found = class_divergences(lines, lam, K)
     worst = int((found.measured / found.allowed).argmax())
     return Finding(

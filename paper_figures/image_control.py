@@ -1,15 +1,19 @@
 r"""What of a run is selection and what is model error: the computation that figures share.
 
-Distance of generated from real images, by round, has two parts. Selection changes the law, also
+Distance of generated from real images, by round, has three parts. Selection changes the law, also
 with a perfect generator: that part is computed, by giving the images of round 0 the weights that
-the exact loop gives them (:func:`gpu_experiments.feature_axes.of_exact_loop`). The rest the refits
-add. How much they add by themselves is seen in the controls, runs that keep one of K by lot: their
-exact loop stands still, and all that moves in them beyond chance is model error, compounded without
-real images and held back with them.
+the exact loop gives them (:func:`gpu_experiments.feature_axes.of_laws`); in the mixed loop they
+stand for the real images too. Chance adds to it: each training set is of few images, whose mean and
+covariance err, round after round. A distance is a square, so chance raises it in the mean as well:
+where 300 digits are kept by lot, from 9 to 34 in five rounds without any model error. Its range is
+that of runs with a perfect generator. What is beyond it the refits add. How much they add by
+themselves is seen in the controls, runs that keep one of K by lot: their exact loop stands still,
+and all that moves in them beyond chance is model error, compounded without real images and held
+back with them.
 
-Distances are along the principal axes of the real images' features, which hold nearly all of their
-variance, since only there the exact loop's can be computed from what runs keep. The distance of
-class shares from their start, and the range of runs without model error, are those of
+Distances are along the principal axes of the real images' features, since only there the exact
+loop's can be computed from what runs keep; figures say which share of the variance that is. Runs
+with a perfect generator, and the distance of class shares from their start, are those of
 :mod:`paper_figures.image_repeats`.
 """
 
@@ -26,20 +30,21 @@ from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import NDArray
 
 from gpu_experiments.experiment import CONTROL
-from gpu_experiments.feature_axes import distance, of_exact_loop
-from gpu_experiments.prediction import exact_laws
+from gpu_experiments.feature_axes import distance, of_laws
+from gpu_experiments.prediction import Scored, exact_laws
 from gpu_experiments.presets import CONTROLS, MEASURED_IN_CONTROL
 from paper_figures import image_runs, labels, style
 from paper_figures.image_quality import LOOKS
-from paper_figures.image_repeats import LEVEL, REPLICAS, moved, perfect_runs
+from paper_figures.image_repeats import LEVEL, REPLICAS, moved, perfect_rounds, perfect_runs
 from paper_figures.results import Results
 from sim.recording import load_samples
 from sim.runs import METRICS, read_lines
+from theory import Law
 
 CHOSEN = f"{MEASURED_IN_CONTROL}-pure"
 """The setting whose reward is measured in the controls."""
 
-BY_LOT = {
+BY_LOT: dict[str, dict[str, Any]] = {
     f"{CONTROL}-pure": {"color": style.COLOURS["grey"], "marker": "x"},
     f"{CONTROL}-mixed": {"color": style.COLOURS["black"], "marker": "+"},
 }
@@ -48,29 +53,43 @@ BY_LOT = {
 
 def compute(folders: Mapping[str, Path]) -> Results:
     """For each setting and control ``<name>_frechet`` (runs, T + 1), distances from real images
-    along the axes; for each setting ``<name>_exact`` (runs, T + 1), those of the exact loop on the
-    runs' own first images. ``features`` names the features, ``share`` is the part of their variance
-    along the axes.
+    along the axes, with ``_frechet_lower`` and ``_upper`` (T + 1,), between which 95 of 100 runs
+    without model error are; for each setting ``<name>_exact`` (runs, T + 1), those of the exact
+    loop on the runs' own first images. ``features`` names the features, ``share`` is the part of
+    their variance along the axes.
 
     Of the controls and of the setting whose reward is measured in them, ``<name>_reward`` (runs,
     T + 1), mean rewards in log-odds, with the exact loop's ``_expected``, ``_lower`` and ``_upper``
     (T + 1,); ``<name>_moved`` (runs, T + 1), total variation of the class shares from those of
     round 0, and ``_moved_upper`` (T + 1,), what 95 of 100 runs without model error stay below.
+
+    Raises
+    ------
+    ValueError
+        When the runs have other features than each other.
     """
     results: Results = {}
+    features: set[str] = set()
     for name in (*image_runs.settings(), *CONTROLS):
         paths = image_runs.chosen(folders, *name.split("-"))
         rounds = image_runs.rounds(paths)
         runs = [read_lines(path / METRICS)[: rounds + 1] for path in paths]
         results[f"{name}_frechet"] = np.array([_distances(lines) for lines in runs])
+        ends = np.quantile(_perfect(paths, runs[0]), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+        results[f"{name}_frechet_lower"], results[f"{name}_frechet_upper"] = ends
         if name not in CONTROLS:
             exact = [_exact(path, lines) for path, lines in zip(paths, runs, strict=True)]
             results[f"{name}_exact"] = np.array(exact)
         if name in (CHOSEN, *CONTROLS):
             results |= _compared(name, paths, runs)
-        first = runs[0][0]
-        results["features"] = np.array(first["quality"][0]["features"])
-        results["share"] = np.array(first["reference"][0]["axes_share"])
+        features |= {line["quality"][0]["features"] for lines in runs for line in lines}
+        results["share"] = np.array(runs[0][0]["reference"][0]["axes_share"])
+    if len(features) > 1:
+        raise ValueError(
+            f"the runs were measured in {' and '.join(sorted(features))}: numbers in different "
+            "features cannot be compared, so give runs with the same."
+        )
+    results["features"] = np.array(features.pop())
     return {**results, **image_runs.provenance(folders)}
 
 
@@ -82,7 +101,35 @@ def _distances(lines: Sequence[Mapping[str, Any]]) -> list[float]:
 def _exact(path: Path, lines: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
     laws = exact_laws(image_runs.start([path]), image_runs.sizes([path]))[: len(lines)]
     coordinates = load_samples(path, 0)["coordinates"]
-    return of_exact_loop(laws, coordinates, lines[0]["reference"][0]["axes_variances"])
+    return of_laws(laws, coordinates, lines[0]["reference"][0]["axes_variances"])
+
+
+def _perfect(paths: Sequence[Path], lines: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
+    """Distances in runs without model error, shape (replicas, T + 1): from those of the runs' first
+    images whose coordinates are kept."""
+    samples = [load_samples(path, 0) for path in paths]
+    coordinates = np.concatenate([each["coordinates"] for each in samples])
+    start = Scored(
+        *(
+            np.concatenate([each[name][: len(each["coordinates"])] for each in samples])
+            for name in ("rewards", "classes")
+        )
+    )
+    sizes, rng = image_runs.sizes(paths), np.random.default_rng(0)
+    variances = lines[0]["reference"][0]["axes_variances"]
+    return np.array(
+        [
+            of_laws(
+                [
+                    Law(np.bincount(each, minlength=len(start)), start.rewards, normalise=True)
+                    for each in perfect_rounds(start, sizes, rng)
+                ],
+                coordinates,
+                variances,
+            )
+            for _ in range(REPLICAS)
+        ]
+    )
 
 
 def _compared(
@@ -117,7 +164,7 @@ def draw(results: Results) -> Figure:
         [
             values.ravel()
             for name, values in results.items()
-            if name.endswith(("_frechet", "_exact"))
+            if name.endswith(("_frechet", "_exact", "_frechet_lower", "_frechet_upper"))
         ]
     )
     for row, reward in zip(far, image_runs.REWARDS, strict=True):
@@ -165,11 +212,16 @@ def _draw_distances(axes: Axes, results: Results, reward: str, ratio: str) -> No
     look = LOOKS[setting]
     measured, exact = results[f"{setting}_frechet"], results[f"{setting}_exact"]
     rounds = np.arange(measured.shape[1])
+    name = f"{CONTROL}-{ratio}"
+    for each, its in ((setting, look), (name, BY_LOT[name])):
+        lower, upper = (
+            results[f"{each}_frechet_{end}"][: len(rounds)] for end in ("lower", "upper")
+        )
+        axes.fill_between(rounds[: len(lower)], lower, upper, color=its["color"], **style.BAND)
     for run in exact:
         axes.plot(rounds, run, color=look["color"], linewidth=0.8)
     for run in measured:
         axes.plot(rounds, run, **_dots(look))
-    name = f"{CONTROL}-{ratio}"
     for run in results[f"{name}_frechet"][:, : len(rounds)]:
         axes.plot(np.arange(len(run)), run, **_dots(BY_LOT[name]))
     axes.set_yscale("log")

@@ -15,7 +15,7 @@ have. Beside as many real images as are kept it stays below the sharp bound of t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -66,23 +66,31 @@ def perfect_runs(
     start: Scored, sizes: Sizes, classes: int, runs: int, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Class shares of the candidates in runs without model error, shape (runs, rounds + 1,
-    classes): image by image, from images that stand for the first model and the real data."""
-    wanted = sizes.K * sizes.kept
+    classes)."""
     out = np.empty((runs, sizes.iterations + 1, classes))
-    everything = np.arange(len(start))
     for run in out:
-        model = everything
-        for t in range(sizes.iterations + 1):
-            candidates = model[rng.integers(len(model), size=wanted)]
-            run[t] = np.bincount(start.labels[candidates], minlength=classes) / wanted
-            # The largest of rewards with Gumbel noise: each is with probability e^r over the sum.
-            scores = sizes.selects * start.rewards[candidates] + rng.gumbel(size=wanted)
-            groups = candidates.reshape(sizes.kept, sizes.K)
-            best = scores.reshape(groups.shape).argmax(axis=1)
-            kept = groups[np.arange(sizes.kept), best]
-            real = rng.choice(len(start), size=sizes.real, replace=len(start) < sizes.real)
-            model = np.concatenate([kept, real])
+        for t, candidates in enumerate(perfect_rounds(start, sizes, rng)):
+            run[t] = np.bincount(start.labels[candidates], minlength=classes) / len(candidates)
     return out
+
+
+def perfect_rounds(
+    start: Scored, sizes: Sizes, rng: np.random.Generator
+) -> Iterator[NDArray[np.int64]]:
+    """Candidates of each round of one run without model error, by their places in ``start``: image
+    by image, from images that stand for the first model and the real data."""
+    wanted = sizes.K * sizes.kept
+    model = np.arange(len(start))
+    for _ in range(sizes.iterations + 1):
+        candidates = model[rng.integers(len(model), size=wanted)]
+        yield candidates
+        # The largest of rewards with Gumbel noise: each is with probability e^r over the sum.
+        scores = sizes.selects * start.rewards[candidates] + rng.gumbel(size=wanted)
+        groups = candidates.reshape(sizes.kept, sizes.K)
+        best = scores.reshape(groups.shape).argmax(axis=1)
+        kept = groups[np.arange(sizes.kept), best]
+        real = rng.choice(len(start), size=sizes.real, replace=len(start) < sizes.real)
+        model = np.concatenate([kept, real])
 
 
 def moved(shares: NDArray[np.float64]) -> NDArray[np.float64]:

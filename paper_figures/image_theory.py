@@ -25,7 +25,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gpu_experiments.theory_checks import ALARM, check_run, class_divergences
+from gpu_experiments.theory_checks import (
+    check_run,
+    class_divergences,
+    dominance_allowed,
+    share_below,
+)
 from paper_figures import image_runs, labels, style
 from paper_figures.image_quality import LOOKS
 from paper_figures.results import Results
@@ -89,15 +94,8 @@ def _rises(setting: str, paths: Sequence[Path], last: int, gamma: float) -> Resu
     rises, allowed = [], []
     for path in image_runs.kept_at(paths, last):
         first, after = (np.sort(load_samples(path, t)["rewards"]) for t in (0, last))
-        below = (
-            np.searchsorted(rewards, gamma * PLACES, side="right") / len(rewards)
-            for rewards in (first, after)
-        )
-        before, now = below
-        rises.append(now - before)
-        # Smirnov's limit, as in the check.
-        n = len(first) * len(after) / (len(first) + len(after))
-        allowed.append(math.sqrt(-math.log(ALARM) / (2 * n)))
+        rises.append(share_below(after, gamma * PLACES) - share_below(first, gamma * PLACES))
+        allowed.append(dominance_allowed(len(first), len(after)))
     return {f"{setting}_rise": np.array(rises), f"{setting}_allowed": np.array(max(allowed))}
 
 

@@ -252,6 +252,18 @@ def test_a_control_keeps_at_random_what_the_loop_keeps_by_reward(
     assert lines[0]["reference"] == before[0]["reference"]
 
 
+def test_a_control_measures_the_reward_that_choosing_runs_learn(
+    tiny: ImageExperiment, tmp_path: Path
+) -> None:
+    """Which of them begins must not matter: the learnt reward is kept for both."""
+    found = []
+    for selects in (True, False):
+        places = replace(tiny.places, models=tmp_path / str(selects))
+        run = replace(tiny, reward="learnt", selects=selects, comparisons=200, places=places)
+        found.append(run.judge(run._test.images.to(run.team.device)))
+    assert torch.equal(*found)
+
+
 def test_real_images_are_read_once_for_all_runs(
     tiny: ImageExperiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ from gpu_experiments.feature_axes import (
     AXES,
     distance,
     from_json,
-    of_exact_loop,
+    of_laws,
     principal_axes,
     to_json,
 )
@@ -94,7 +94,7 @@ def test_the_exact_loop_is_at_the_distance_of_samples_of_its_laws():
     rewards = 2 * coordinates[:, 0]
     laws = exact_laws(Scored(rewards, np.zeros(1500, dtype=int)), Sizes(4, 375, 2))
     variances = AXES_OF_REAL.variances.tolist()
-    found = of_exact_loop(laws, coordinates, variances)
+    found = of_laws(laws, coordinates, variances)
     for law, far in zip(laws, found, strict=True):
         drawn = coordinates[rng.choice(1500, size=400_000, p=law.probabilities)]
         mean, covariance = drawn.mean(axis=0), np.cov(drawn.T)
@@ -114,14 +114,14 @@ def test_equal_weights_are_nearly_a_sample_and_a_part_of_the_atoms_stands_for_al
     for n in (200, 90):
         sample = AXES_OF_REAL.along(moments(images[:n]))
         own = replace(sample, covariance=sample.covariance * (n - 1) / n)
-        (far,) = of_exact_loop([law], coordinates[:n], variances)
+        (far,) = of_laws([law], coordinates[:n], variances)
         assert far == pytest.approx(distance(to_json(own), variances), rel=1e-9)
 
 
 def test_of_a_part_of_the_atoms_weights_are_made_to_sum_to_one():
     """Two points of weights 0.3 and 0.1 are as 3/4 and 1/4, wherever the third atom is."""
     law = Law([0.3, 0.1, 0.6], [0.0, 1.0, 2.0])
-    (far,) = of_exact_loop([law], np.array([[0.0], [4.0]]), [2.0])
+    (far,) = of_laws([law], np.array([[0.0], [4.0]]), [2.0])
     # Mean 1, variance 16 * 3/16.
     assert far == pytest.approx(1 + (np.sqrt(2) - np.sqrt(3)) ** 2, rel=1e-9)
 
@@ -168,10 +168,10 @@ def test_coordinates_are_of_the_first_candidates_in_the_first_features(tiny, mon
 def test_coordinates_of_another_shape_are_refused(shape):
     law = Law([0.5, 0.25, 0.25], [0.0, 1.0, 2.0])
     with pytest.raises(ValueError, match=r"coordinates have shape .* for 3 atoms and 3 axes"):
-        of_exact_loop([law], np.zeros(shape), [1.0, 1.0, 1.0])
+        of_laws([law], np.zeros(shape), [1.0, 1.0, 1.0])
 
 
 def test_a_law_of_one_image_is_as_far_as_a_point():
     law = Law([1.0, 0.0], [1.0, 0.0])
-    (far,) = of_exact_loop([law], np.array([[3.0, 4.0], [0.0, 0.0]]), [1.0, 0.5])
+    (far,) = of_laws([law], np.array([[3.0, 4.0], [0.0, 0.0]]), [1.0, 0.5])
     assert far == pytest.approx(25 + 1.5, rel=1e-12)

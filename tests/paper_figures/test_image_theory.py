@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -283,3 +284,24 @@ def test_the_figure_of_the_control_draws_whole_runs_and_bands(control):
         corners = [set(band.get_paths()[0].vertices[:, 1]) for band in axes.collections]
         band = {y for end in ends for y in control[f"confidence-pure_{end}"]}
         assert any(band <= drawn for drawn in corners)
+
+
+def test_distances_of_perfect_generators_are_in_the_range_of_chance(control):
+    """A distance is a square: chance raises it in the mean too, as the controls show."""
+    inside = []
+    for name in (*image_runs.settings(), *CONTROLS):
+        lower, upper = (control[f"{name}_frechet_{end}"][1:] for end in ("lower", "upper"))
+        assert lower.shape == (ROUNDS,)
+        inside += [(lower <= run[1:]) & (run[1:] <= upper) for run in control[f"{name}_frechet"]]
+    # Of 72, not independent within a run, 95 of 100.
+    assert np.mean(inside) > 0.85
+    assert (control["control-pure_frechet_upper"][1:] > control["control-pure_frechet"][0, 0]).all()
+
+
+def test_runs_measured_in_other_features_are_not_put_beside_each_other(perfect, tmp_path):
+    folder = tmp_path / "class-mixed-1"
+    shutil.copytree(perfect["class-mixed-1"], folder)
+    lines = (folder / METRICS).read_text().replace("made-up features", "other features")
+    (folder / METRICS).write_text(lines)
+    with pytest.raises(ValueError, match=r"measured in made-up features .* and other features"):
+        image_control.compute({**perfect, folder.name: folder})
