@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 from types import FrameType
 
 
@@ -28,10 +29,10 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, _end_at_once)
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import tyro
@@ -301,7 +302,8 @@ def _one(name: str, experiment: ImageExperiment, path: Path, command: Run) -> No
             if command.log and tenth > said:
                 said = tenth
                 loss = "" if status.loss is None else f", loss {status.loss:.3g}"
-                told = f"{name}: {10 * (tenth % 10)} % of the fit of round {status.t}{loss}"
+                done = 10 * (tenth - 10 * status.t)  # up to 100, where the next round's 0 is
+                told = f"{name}: {done} % of the fit of round {status.t}{loss}"
                 if status.t <= experiment.iterations:
                     print(told, file=sys.stderr, flush=True)
             progress.update(
@@ -320,9 +322,17 @@ def _check(command: Check) -> int:
     from gpu_experiments.theory_checks import check_run
 
     holds = True
-    for path in _folders(command.runs):
-        if json.loads((path / CONFIG).read_text(encoding="utf-8"))["iterations"] == 0:
+    folders = _folders(command.runs)
+    configs = [json.loads((path / CONFIG).read_text(encoding="utf-8")) for path in folders]
+    for path, config in zip(folders, configs, strict=True):
+        if "selects" not in config:
+            raise UsageError(f"{path} is no run on images: name a folder of such runs alone.")
+    for path, config in zip(folders, configs, strict=True):
+        if config["iterations"] == 0:
             continue  # a first model alone
+        if not config["selects"]:
+            print(f"{path.name}: keeps one of K by lot, which no theorem speaks of.")
+            continue
         if len(read_lines(path / METRICS)) < 2:
             print(f"{path.name}: has no round of retraining yet, and nothing to check.")
             continue
@@ -345,9 +355,10 @@ def _costs(command: Costs) -> None:
 
     if command.devices < 1:
         raise UsageError(f"--devices {command.devices} share no run: give at least 1.")
+    _writable(command.json)
     found = as_json(_folders(command.runs), command.devices)
     if command.json is not None:
-        write(command.json, json.dumps(found, indent=1).encode())
+        _write(command.json, found)
     # Hours of what the runs were made on.
     hours = "GPU-hours" if all(found["hardware"]) else "hours"
     phases = _right("phase", "wall, s", hours, "TFLOP/s", "share")
@@ -389,6 +400,21 @@ def _costs(command: Costs) -> None:
     )
 
 
+def _writable(file: Path | None) -> None:
+    """What cannot be written is told before what takes long, and a folder that lacks is made."""
+    if file is None:
+        return
+    if file.is_dir():
+        raise UsageError(f"--json {file} is a folder: name a file.")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=file.parent):
+        pass
+
+
+def _write(file: Path, found: Mapping[str, Any]) -> None:
+    write(file, json.dumps(found, indent=1).encode())
+
+
 def _right(first: str, *others: str) -> Table:
     """A table of a column of names and columns of numbers."""
     table = Table(first, box=None)
@@ -401,6 +427,8 @@ def _lease(command: Lease) -> int:
     _chosen(command.preset, command.only)
     if not command.seconds > 0:
         raise UsageError(f"--seconds {command.seconds} waits for nothing: give more than 0.")
+    if command.to.resolve() == command.out.resolve():
+        raise UsageError(f"--to {command.to} is the folder of the runs: name another for archives.")
     options = {"--data": command.data, "--device": command.device, "--out": command.out}
     held = wait(
         [sys.executable, "-m", "gpu_experiments", "run", command.preset, "--resume", "--log"]
@@ -426,9 +454,10 @@ def _solvers(command: Solvers) -> None:
     from gpu_experiments.solver_check import solver_check
 
     run = next(iter(_find(command.preset).runs.values()))
+    _writable(command.json)
     places = Places(command.data, device=command.device)
     found = solver_check(replace(run, places=places), command.images)
-    write(command.json, json.dumps(found, indent=1).encode())
+    _write(command.json, found)
     for name in ("reward", "kept_reward"):
         pair = found[name]
         print(
@@ -442,6 +471,7 @@ def _profile(command: Profile) -> None:
     from gpu_experiments.profiling import profile
 
     runs = _find(command.preset).runs
+    _writable(command.json)
     if command.batch is not None:
         runs = {
             name: replace(run, model=replace(run.model, batch=command.batch))
@@ -449,8 +479,7 @@ def _profile(command: Profile) -> None:
         }
     found = profile(runs, team_on(command.device).device, command.seconds)
     if command.json is not None:
-        content = {"preset": command.preset, **found.as_json()}
-        write(command.json, json.dumps(content, indent=1).encode())
+        _write(command.json, {"preset": command.preset, **found.as_json()})
     work = _right("work", "images", "ms", "images/s", "TFLOP/s", "share", "floor, ms", "GB")
     for one in (found.training, found.sampling, found.classifier):
         work.add_row(

@@ -7,8 +7,8 @@
 # leaves in HOME what is worth taking along, a few archives without weights. HOME may hold archives
 # that an earlier machine left: what is complete in them is not run again, and a run that begins
 # anew replaces what they have of it once it is as far. WHEELS is a folder of
-# wheels of what the machine lacks, DATA is CIFAR-10. Bring the folders along in the checkout; get the
-# wheels beforehand, for the machine's Python, with
+# wheels of what the machine lacks, DATA is CIFAR-10. Bring the folders along in the checkout, where
+# relative ones are sought; get the wheels beforehand, for the machine's Python, with
 #
 #   python3 -m pip download --no-deps --only-binary=:all: --python-version 3.12 \
 #       --platform manylinux_2_28_x86_64 --platform manylinux2014_x86_64 -d WHEELS \

@@ -25,7 +25,7 @@ LOG = "log.txt"
 LOCK = ".going"
 STATUS = ".ended"
 TAIL = 4_000
-"""Bytes of the log that are told."""
+"""Bytes of the log that are told at most."""
 POLL = 0.5
 """Seconds between two looks."""
 
@@ -88,9 +88,16 @@ def wait(command: Sequence[str], out: Path, to: Path, seconds: float) -> Held:
             time.sleep(min(POLL, max(0.0, end - time.monotonic())))
             status = None if started is None else started.poll()
     archives = pack(out, to)
-    log = (out / LOG).read_bytes()[-TAIL:].decode(errors="replace")
+    log = _end_of((out / LOG).read_bytes())
     (to / LOG).write_text(log, encoding="utf-8")
     return Held(status, log, tuple(archives), before)
+
+
+def _end_of(log: bytes) -> str:
+    """Its last lines, from the beginning of one."""
+    if len(log) > TAIL:
+        log = log[-TAIL:].partition(b"\n")[2]
+    return log.decode(errors="replace")
 
 
 def _ended_before(out: Path) -> str:

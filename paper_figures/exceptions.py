@@ -28,9 +28,23 @@ def exceptions(run: Path) -> list[str]:
 
 
 def causes(record: Path) -> dict[str, dict[str, str]]:
-    """Stated causes by the name of the run and of what is excepted; none without a file."""
+    """Stated causes by the name of the run and of what is excepted; none without a file.
+
+    Raises
+    ------
+    ValueError
+        For a file of another form.
+    """
     file = record / EXCEPTIONS
-    found: dict[str, dict[str, str]] = json.loads(file.read_text()) if file.exists() else {}
+    if not file.exists():
+        return {}
+    try:
+        found: dict[str, dict[str, str]] = json.loads(file.read_text(encoding="utf-8"))
+        formed = all(isinstance(text, str) for each in found.values() for text in each.values())
+    except (ValueError, AttributeError):
+        formed = False
+    if not formed:
+        raise ValueError(f'{file} is not of the form {{"RUN": {{"NAME": "CAUSE"}}}}: mend it.')
     return found
 
 

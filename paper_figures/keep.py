@@ -5,24 +5,28 @@ the seed and the round's number, so its complete rounds are those of a shorter o
 of how many rounds they are. The folders of the runs stay as they are.
 
 Exit status: 0 when every run was kept; 1 when one was not, or a file could not be written; 2 for a
-command that makes no sense; 130 when interrupted.
+command that makes no sense, or causes of another form; 130 when interrupted.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import sys
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial, wraps
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import tyro
 
 from gpu_experiments.parcel import content
 from paper_figures import image_runs
-from paper_figures.exceptions import EXCEPTIONS, unexplained
+from paper_figures.exceptions import EXCEPTIONS, causes, unexplained
 from paper_figures.results import write_atomically
 from sim.recording import SAMPLES
 from sim.runs import CONFIG, ENVIRONMENT, METRICS
@@ -70,11 +74,13 @@ def keep(run: Path, hardware: str = "", place: Path | None = None) -> Kept:
     Raises
     ------
     ValueError
-        For a run of other data, of fewer than two rounds, or of unknown hardware, and where the
-        record has more rounds of it or another run of its name.
+        For a run of other data, of fewer than two rounds, or of unknown hardware, for one that is
+        incomplete, damaged, or in a record itself, and where the record has more rounds of it or
+        another run of its name.
     """
-    files = content(run)
-    config = image_runs.config_of(run)
+    if (run / image_runs.PROVENANCE).exists():
+        raise ValueError(f"{run} is in a record already: name the run that it was made of.")
+    files, config = _read(run)
     if config.get("data") != "cifar10":
         raise ValueError(f"{run} is no run on CIFAR-10, and no other is recorded: leave it out.")
     rounds = files.get(METRICS, b"").count(b"\n")
@@ -112,6 +118,28 @@ def keep(run: Path, hardware: str = "", place: Path | None = None) -> Kept:
     return Kept(folder, last, planned)
 
 
+def _read(run: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """What is kept of a run, all of it there and legible, and its configuration."""
+    try:
+        files = content(run)
+        texts = {name: (run / name).read_bytes() for name in (CONFIG, ENVIRONMENT)}
+    except FileNotFoundError as error:
+        raise ValueError(f"{error.filename} is not there: bring the whole run.") from error
+    for name, text in texts.items():
+        try:
+            json.loads(text)
+        except ValueError as error:
+            raise ValueError(f"{run / name} is damaged: bring it again.") from error
+    for name in (name for name in files if name.startswith(SAMPLES)):
+        try:
+            with np.load(io.BytesIO(files[name]), allow_pickle=False) as arrays:
+                for array in arrays.files:
+                    arrays[array]  # only now is its checksum looked at
+        except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise ValueError(f"{run / name} is damaged: bring it again.") from error
+    return files, json.loads(texts[CONFIG])
+
+
 def keep_all(
     runs: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUNS")],
     /,
@@ -133,6 +161,7 @@ def keep_all(
     if not found:
         print(f"{runs} holds no run: name a folder of runs.", file=sys.stderr)
         return 2
+    causes(image_runs.RECORDED if place is None else place)  # told before anything is written
     status = 0
     for run in found:
         try:
@@ -165,6 +194,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return asked()
     except BrokenPipeError:
         raise
+    except ValueError as error:
+        print(sentence(error), file=sys.stderr)
+        return 2
     except OSError as error:  # a full disk, say: where the code was then is no news
         print(sentence(error), file=sys.stderr)
         return 1

@@ -69,6 +69,16 @@ def test_later_commands_find_the_runs_going(out):
     assert first.before == again.before == ""
 
 
+def test_the_end_of_a_log_begins_with_a_line(out, monkeypatch):
+    out.mkdir()
+    (out / LOG).write_text("first\nsecond\n")
+    monkeypatch.setattr(lease, "TAIL", len("ond\nstarted\n"))
+    first = held(out, 0.1)
+    until(lambda: "started" in (out / LOG).read_text())
+    assert held(out, 0.1).log == "started\n"
+    assert first.before == "left no exit status, as when everything is killed"
+
+
 @pytest.mark.parametrize("status", [0, 1])
 def test_the_runs_status_is_told(out, status):
     out.mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pty
@@ -24,7 +25,7 @@ from gpu_experiments.experiment import ImageExperiment, Places
 from gpu_experiments.presets import PRESETS, Preset
 from sim.protocols import DivergedTraining
 from sim.recording import record
-from sim.runs import ENVIRONMENT, METRICS, SECONDS, RunFolder, read_lines
+from sim.runs import CONFIG, ENVIRONMENT, METRICS, SECONDS, RunFolder, read_lines
 from theory.command_line import Terminated
 
 ROOT = Path(__file__).parents[2]
@@ -137,6 +138,8 @@ def test_a_log_has_a_line_for_every_tenth_of_a_fit(
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("one-0: 0 % of the fit of round 0")
     assert any(" % of the fit of round 1, loss " in line for line in lines)
+    # The end of the last fit is no beginning of it.
+    assert lines[-1].startswith("one-0: 100 % of the fit of round 2, loss ")
     assert len(set(lines)) == len(lines) <= 30
 
 
@@ -441,15 +444,51 @@ def test_a_lease_goes_on_where_a_command_left_it(
 def test_a_lease_that_makes_no_sense_is_refused(
     here: Path, capsys: pytest.CaptureFixture[str], argv: list[str], told: str
 ) -> None:
-    assert main(["lease", "tiny", "--out", str(here), "--to", str(here), *argv]) == 2
+    to = str(here.with_name("home"))
+    assert main(["lease", "tiny", "--out", str(here), "--to", to, *argv]) == 2
     assert told in capsys.readouterr().err
     assert not here.exists()
+
+
+def test_archives_are_not_put_among_the_runs(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    to = str(here / ".." / here.name)
+    assert main(["lease", "tiny", "--out", str(here), "--to", to, "--seconds", "1"]) == 2
+    assert f"--to {to} is the folder of the runs: name another" in capsys.readouterr().err
+    assert not here.exists()
+
+
+@pytest.mark.parametrize("command", [["profile"], ["solvers", "tiny"], ["costs", "RUNS"]])
+def test_a_file_that_cannot_be_written_is_told_before_the_work(
+    here: Path,
+    command: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for work in ("profiling.profile", "solver_check.solver_check", "costs.as_json"):
+        monkeypatch.setattr(f"gpu_experiments.{work}", lambda *_: pytest.fail("has begun"))
+    RunFolder(here / "one-0", {})
+    words = [word.replace("RUNS", str(here)) for word in command]
+    assert main([*words, "--json", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"--json {tmp_path} is a folder: name a file.\n"
+    (tmp_path / "file").write_text("")
+    assert main([*words, "--json", str(tmp_path / "file" / "found.json")]) == 1
+    assert str(tmp_path / "file") in capsys.readouterr().err
+
+    def refuse(**place: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(place["dir"]))
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    assert main([*words, "--json", str(tmp_path / "found.json")]) == 1
+    assert f"Read-only file system: '{tmp_path}'" in capsys.readouterr().err
 
 
 def test_solvers_are_compared_on_the_pretrained_model(
     here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = tmp_path / "solvers.json"
+    file = tmp_path / "not there yet" / "solvers.json"
     assert main(["solvers", "tiny", "--json", str(file), "--images", "4", "--device", "cpu"]) == 0
     found = json.loads(file.read_text())
     assert (found["images"], found["reference_steps"]) == (4, 250)
@@ -482,6 +521,20 @@ def test_finished_runs_are_held_against_the_theory(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "begun-0: has no round of retraining yet, and nothing to check."
     assert "one-0: weight fails: " in lines[1]
+    # Of a control it is told that nothing is.
+    config = json.loads((here / "one-0" / CONFIG).read_text())
+    (here / "one-0" / CONFIG).write_text(json.dumps({**config, "selects": False}))
+    assert main(["check", str(here / "one-0")]) == 0
+    told = "one-0: keeps one of K by lot, which no theorem speaks of.\n"
+    assert capsys.readouterr().out == told
+    # Other runs, though they come last, are refused before anything is said of those.
+    RunFolder(here / "other", {"iterations": 3})
+    assert main(["check", str(here)]) == 2
+    refused = capsys.readouterr()
+    assert not refused.out
+    assert (
+        refused.err == f"{here / 'other'} is no run on images: name a folder of such runs alone.\n"
+    )
     assert main(["check", str(here / "nothing")]) == 2
     assert "holds no run" in capsys.readouterr().err
 

@@ -161,6 +161,61 @@ def test_other_data_are_no_part_of_the_record(run, tmp_path):
         keep(run, "one computer", tmp_path / "record")
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "told"),
+    [
+        (CONFIG, b"{", "is damaged: bring it again"),
+        (ENVIRONMENT, b"", "is damaged: bring it again"),
+        ("samples/000.npz", b"", "is damaged: bring it again"),
+        ("samples/002.npz", b"no archive", "is damaged: bring it again"),
+        ("samples/002.npz", b"PK\x03\x04 cut short", "is damaged: bring it again"),
+        (ENVIRONMENT, None, "is not there: bring the whole run"),
+        ("samples/002.npz", None, "is not there: bring the whole run"),
+    ],
+)
+def test_what_did_not_come_whole_is_not_kept_and_the_others_are(
+    run, tmp_path, capsys, name, data, told
+):
+    write_run(tmp_path / "runs", "class", "pure", 1, 2, kept=20)
+    if data is None:
+        (run / name).unlink()
+    else:
+        (run / name).write_bytes(data)
+    record = tmp_path / "record"
+    assert main([str(run.parent), "--hardware", "one computer", "--place", str(record)]) == 1
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == f"class-pure-0: not kept. {run / name} {told}."
+    assert second.startswith("class-pure-1: kept")
+    assert [path.name for path in record.iterdir()] == ["class-pure-1"]
+
+
+def test_a_flipped_bit_in_samples_is_seen(run, tmp_path):
+    file = run / "samples" / "002.npz"
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(ValueError, match=r"002\.npz is damaged"):
+        keep(run, "one computer", tmp_path / "record")
+
+
+def test_a_record_is_not_kept_again(run, tmp_path):
+    """How many rounds were meant is not known of its runs from their configuration."""
+    kept = keep(run, "one computer", tmp_path / "record")
+    with pytest.raises(ValueError, match="is in a record already"):
+        keep(kept.path, "another computer", tmp_path / "record")
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"class-pure-0": ["weight"]}', '{"class-pure-0": {"weight": 1}}']
+)
+def test_causes_of_another_form_are_told_before_anything_is_kept(run, tmp_path, capsys, text):
+    (tmp_path / EXCEPTIONS).write_text(text)
+    words = [str(run), "--hardware", "one computer", "--place", str(tmp_path)]
+    assert main(words) == 2
+    assert f"{tmp_path / EXCEPTIONS} is not of the form" in capsys.readouterr().err
+    assert not (tmp_path / "class-pure-0").exists()
+
+
 def test_the_command_tells_of_every_run(run, tmp_path, capsys):
     record = tmp_path / "record"
     write_run(tmp_path / "runs", "class", "pure", 1, 2, kept=20)
