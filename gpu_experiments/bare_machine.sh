@@ -35,6 +35,13 @@ if [ ! -e "$WORK/installed" ] && ls "$WHEELS"/*.whl >/dev/null 2>&1; then
     touch "$WORK/installed"
 fi
 export PYTHONPATH="$WORK/site${PYTHONPATH:+:$PYTHONPATH}"
+LACKS=$("$PYTHON" -c 'from importlib.util import find_spec
+print(*[each for each in ("torch", "torchcfm", "tyro", "flint") if find_spec(each) is None])')
+if [ -n "$LACKS" ]; then
+    rm -f "$WORK/installed" # so that wheels brought later are installed
+    echo "$PYTHON has no module $LACKS: bring the wheels in $WHEELS, as the top of $0 says." >&2
+    exit 2
+fi
 export TORCHINDUCTOR_CACHE_DIR="$WORK/inductor"
 if [ ! -e "$WORK/runs" ] && ls "$HOME_FOLDER"/runs-*.tar.gz >/dev/null 2>&1; then
     "$PYTHON" -m gpu_experiments unpack "$HOME_FOLDER" "$WORK/runs"

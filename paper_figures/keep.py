@@ -167,7 +167,7 @@ def keep_all(
         try:
             kept = keep(run, hardware, place)
         except ValueError as error:
-            print(f"{run.name}: not kept. {sentence(error)}")
+            print(f"{run.name}: not kept: {error}")
             status = 1
         else:
             short = "" if kept.rounds == kept.planned else f" of {kept.planned}"

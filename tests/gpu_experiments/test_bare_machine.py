@@ -12,12 +12,12 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 100
 
 
-def script(tmp_path, *arguments):
+def script(tmp_path, *arguments, python=sys.executable):
     return subprocess.run(
         ["sh", str(ROOT / "gpu_experiments" / "bare_machine.sh"), *map(str, arguments)],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHON": sys.executable, "TMPDIR": str(tmp_path)},
+        env={**os.environ, "PYTHON": str(python), "TMPDIR": str(tmp_path)},
         timeout=PATIENCE,
     )
 
@@ -27,6 +27,16 @@ def test_folders_that_are_not_named_are_asked_for(tmp_path):
     assert done.returncode == 2
     assert done.stderr.startswith("Give three folders, HOME WHEELS DATA: ")
     assert not (tmp_path / "home").exists()
+
+
+def test_modules_that_the_machine_lacks_are_named(tmp_path):
+    bare, home = tmp_path / "python", tmp_path / "home"
+    bare.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')
+    bare.chmod(0o755)
+    done = script(tmp_path, home, tmp_path / "wheels", tmp_path, python=bare)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"{bare} has no module torch torchcfm tyro flint: bring the")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_it_ends_as_the_runs_do_and_brings_their_log_home(tmp_path):

@@ -184,7 +184,7 @@ def test_what_did_not_come_whole_is_not_kept_and_the_others_are(
     record = tmp_path / "record"
     assert main([str(run.parent), "--hardware", "one computer", "--place", str(record)]) == 1
     first, second = capsys.readouterr().out.splitlines()
-    assert first == f"class-pure-0: not kept. {run / name} {told}."
+    assert first == f"class-pure-0: not kept: {run / name} {told}."
     assert second.startswith("class-pure-1: kept")
     assert [path.name for path in record.iterdir()] == ["class-pure-1"]
 
@@ -229,7 +229,7 @@ def test_the_command_tells_of_every_run(run, tmp_path, capsys):
     shutil.rmtree(record)
     assert main(command) == 1
     told = capsys.readouterr().out.splitlines()
-    assert told[0].startswith(f"class-pure-0: not kept. {str(run)[0]}")
+    assert told[0].startswith(f"class-pure-0: not kept: {run} ")
     assert told[0].endswith(
         "has 1 of the 2 complete rounds that a loop is seen from: go on with it."
     )
