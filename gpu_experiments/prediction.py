@@ -170,7 +170,7 @@ class Sizes:
         return 0 if math.isinf(self.lam) else round(self.kept / self.lam)
 
     @property
-    def compared(self) -> int:
+    def judged(self) -> int:
         """Candidates that are compared by reward for each kept one."""
         return self.K if self.selects else 1
 
@@ -393,7 +393,7 @@ def _merged_laws(
 def _run(reference: Law, initial: Law, sizes: Sizes) -> list[Law]:
     """Laws of the exact loop, with the ratio n/m that the sizes realise."""
     lam = sizes.kept / sizes.real if sizes.real else math.inf
-    return list(RetrainingLoop(reference, sizes.compared, lam, initial).run(sizes.iterations).laws)
+    return list(RetrainingLoop(reference, sizes.judged, lam, initial).run(sizes.iterations).laws)
 
 
 def _statistics(rewards: FloatArray, labels: NDArray[np.int64], classes: int) -> FloatArray:
@@ -435,9 +435,9 @@ def _variances(
     for t in range(len(laws) - 1, 0, -1):
         real[t:] += A**2 * of_real * _variance(reference, carried)
         before = laws[t - 1]
-        kept[t:] += B**2 * _variance(curate(before, sizes.compared), carried) / sizes.kept
+        kept[t:] += B**2 * _variance(curate(before, sizes.judged), carried) / sizes.kept
         sums = sums + carried
-        back = B * influence(before, sizes.compared, carried.reshape(-1, f.shape[1]))
+        back = B * influence(before, sizes.judged, carried.reshape(-1, f.shape[1]))
         carried = np.concatenate([f[None], back.reshape(carried.shape)])
         sums = np.concatenate([np.zeros((1, *f.shape)), sums])
     if shared:

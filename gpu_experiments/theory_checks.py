@@ -94,13 +94,19 @@ class Finding:
 
 @dataclass(frozen=True)
 class Outside:
-    """A statistic outside its band: which, in which round, and where the band ends are."""
+    """A statistic outside its band: which, in which round, and where the band ends are.
+
+    ``by_chance`` says whether any of the run's statistics is as far from its mean, in standard
+    deviations, with a probability of :data:`ALARM` or more: if many are looked at, some are outside
+    their own bands.
+    """
 
     statistic: str
     t: int
     value: float
     lower: float
     upper: float
+    by_chance: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,6 +157,8 @@ def check_bands(path: Path, prediction: Prediction) -> tuple[list[Outside], int]
         [[*each["shares"].values(), each["reward"], each["weight"]] for each in lines]
     )
     bands = prediction.bands
+    # Bonferroni's bound over all that are looked at, on both sides.
+    furthest = norm.isf(ALARM / values[1:].size / 2) * bands.std
     outside = [
         Outside(
             names[k],
@@ -158,6 +166,7 @@ def check_bands(path: Path, prediction: Prediction) -> tuple[list[Outside], int]
             float(values[t, k]),
             float(bands.lower[t, k]),
             float(bands.upper[t, k]),
+            bool(abs(values[t, k] - bands.mean[t, k]) <= furthest[t, k]),
         )
         for t in range(1, len(values))
         for k in range(values.shape[1])

@@ -148,7 +148,7 @@ def chosen(folders: Mapping[str, Path], reward: str, ratio: str) -> list[Path]:
     """
     pattern = re.compile(rf"{reward}-{ratio}-(\d+)")
     found = {
-        int(match[1]): path for name, path in folders.items() if (match := pattern.match(name))
+        int(match[1]): path for name, path in folders.items() if (match := pattern.fullmatch(name))
     }
     paths = [found[seed] for seed in sorted(found)]
     configs = [{**_read(path / CONFIG), "seed": None, "iterations": None} for path in paths]

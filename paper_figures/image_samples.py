@@ -46,7 +46,7 @@ def compute(folders: Mapping[str, Path]) -> Results:
             last = image_runs.kept_at(paths, rounds)[0]
             results[f"{reward}_{ratio}"] = load_samples(last, rounds)["images"]
             results[f"{reward}_{ratio}_rounds"] = np.array(rounds)
-            shown[f"{reward}-{ratio}"] = path
+            shown[f"{reward}-{ratio}"] = last
     return {**results, **image_runs.provenance(shown)}
 
 

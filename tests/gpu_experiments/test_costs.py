@@ -130,6 +130,8 @@ def test_hours_are_those_of_all_devices_and_shares_add_up(runs, timed):
     assert two["settings"][0]["extrapolated_device_hours"] == pytest.approx(2 * 20 * 12.0 / 3600)
     # The paper's are of CIFAR-10.
     assert one["settings"][0]["published_device_hours"] is None
+    colours = as_json([timed(runs[0], "coloured", 10.0, "one", data="cifar10")])
+    assert colours["settings"][0]["published_device_hours"] == 22.0
     assert json.loads(json.dumps(one))["published"] == {
         "data": PUBLISHED.data,
         "hours": 22.0,

@@ -46,6 +46,13 @@ def test_runs_of_a_preset_share_their_models_and_are_told_apart(preset: str) -> 
     assert {"-".join(name.split("-")[:2]) for name in PRESETS[preset].runs} == settings
 
 
+def test_controls_are_as_long_as_what_they_are_the_controls_of() -> None:
+    for preset in ("digits-quick", "cifar10-record"):
+        runs = PRESETS[preset].runs
+        for name in CONTROLS:
+            assert runs[f"{name}-0"].iterations == runs["confidence-pure-0"].iterations
+
+
 def test_the_published_sizes() -> None:
     runs = PRESETS["cifar10-paper"].runs
     assert len(runs) == 12

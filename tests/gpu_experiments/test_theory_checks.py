@@ -217,7 +217,8 @@ def test_what_is_outside_its_band_is_listed(tmp_path):
     values = np.array(
         [[*each["shares"].values(), each["reward"], each["weight"]] for each in lines]
     )
-    bands = SimpleNamespace(lower=values - 0.1, upper=values + 0.1)
+    std = np.full(values.shape, 0.05)
+    bands = SimpleNamespace(mean=values.copy(), std=std, lower=values - 0.1, upper=values + 0.1)
     outside, count = check_bands(path, SimpleNamespace(bands=bands))
     assert outside == []
     assert count == 4 * (CLASSES + 2)
@@ -226,6 +227,12 @@ def test_what_is_outside_its_band_is_listed(tmp_path):
     bands.upper[0, 0] = values[0, 0] - 0.01  # round 0 is what the prediction starts from
     outside, _ = check_bands(path, SimpleNamespace(bands=bands))
     assert [(each.statistic, each.t) for each in outside] == [("share of 1", 2), ("mean reward", 3)]
+    # Of 28 statistics one is 4.13 deviations away on either side with a probability of 1 in 1000.
+    assert 28 * 2 * norm.sf(4.12) > ALARM > 28 * 2 * norm.sf(4.14)
+    for far, by_chance in ((-4.14, False), (-4.12, True), (4.12, True), (4.14, False)):
+        bands.mean[2, 1] = values[2, 1] + 0.05 * far
+        outside, _ = check_bands(path, SimpleNamespace(bands=bands))
+        assert [each.by_chance for each in outside] == [by_chance, True]
 
 
 def test_divergences_of_all_rounds_are_those_of_the_shares():

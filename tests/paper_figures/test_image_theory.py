@@ -209,8 +209,8 @@ def test_the_figure_of_the_control_draws_every_run_in_its_panel(control):
 def test_a_control_is_named_as_one(perfect):
     config = json.loads((perfect["control-pure-2"] / "config.json").read_text())
     assert image_runs.name_of(config) == "control-pure-2"
-    assert image_runs.sizes([perfect["control-pure-2"]]).compared == 1
-    assert image_runs.sizes([perfect["confidence-pure-2"]]).compared == 4
+    assert image_runs.sizes([perfect["control-pure-2"]]).judged == 1
+    assert image_runs.sizes([perfect["confidence-pure-2"]]).judged == 4
     wanted = image_runs.made(controls=True).runs
     assert len(wanted) == len(image_runs.made().runs) + 2
     assert set(CONTROLS) < set(image_runs.on_record(controls=True).settings)
