@@ -36,8 +36,9 @@ def compute(folders: Mapping[str, Path]) -> Results:
         When the images of no group were saved.
     """
     results: Results = {}
+    shown_runs: dict[str, Path] = {}
     for reward in image_runs.REWARDS:
-        path = image_runs.chosen(folders, reward, "pure")[0]
+        path = shown_runs[reward] = image_runs.chosen(folders, reward, "pure")[0]
         config, samples = image_runs.config_of(path), load_samples(path, 0)
         K, results["index"] = config["K"], np.array(config["index"])
         groups = len(samples["images"]) // K
@@ -55,7 +56,6 @@ def compute(folders: Mapping[str, Path]) -> Results:
         results[f"{reward}_probabilities"] = probabilities[shown]
         # One of every K consecutive candidates is kept, in their order.
         results[f"{reward}_kept"] = np.array(samples["kept"][shown] - shown * K)
-    shown_runs = {name: path for name, path in folders.items() if "-pure-" in name}
     return {**results, **image_runs.provenance(shown_runs)}
 
 

@@ -171,7 +171,7 @@ def draw(results: Results) -> Figure:
         for axes, ratio in zip(row, image_runs.RATIOS, strict=True):
             _draw_distances(axes, results, reward, ratio)
             axes.set_ylim(0.8 * shown.min(), 1.25 * shown.max())
-        row[0].set_ylabel(labels.axis("frechet_along", lines=1))
+        row[0].set_ylabel(labels.axis("frechet", of="\nalong axes"))
     _draw_rewards(panels[0, 2], results)
     _draw_moved(panels[1, 2], results)
     for letter, axes, title in zip(
@@ -179,9 +179,9 @@ def draw(results: Results) -> Figure:
         panels.flat,
         (
             *(f"class reward, {ratio}" for ratio in image_runs.RATIOS),
-            "chosen by confidence or by lot",
+            "by confidence or by lot: reward",
             *(f"confidence reward, {ratio}" for ratio in image_runs.RATIOS),
-            "chosen by confidence or by lot",
+            "by confidence or by lot: classes",
         ),
         strict=True,
     ):

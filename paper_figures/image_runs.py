@@ -262,7 +262,9 @@ def provenance(folders: Mapping[str, Path]) -> Results:
     seconds = sum(line["all"] for path in paths for line in read_lines(path / SECONDS))
     numbers = ", ".join(map(str, sorted(set(seeds(paths).tolist()))))
     runs = f"{how_many(len(paths))}, seed{'s' if ',' in numbers else ''} {numbers}"
-    text = "; ".join([*hardware, *versions, runs, *short, f"wall time {_minutes(seconds)}"])
+    # Kept in one line.
+    wall = f"wall time {_minutes(seconds)}".replace(" ", "\N{NO-BREAK SPACE}")
+    text = "; ".join([*hardware, *versions, runs, *short, wall])
     return {"provenance": np.array(text)}
 
 

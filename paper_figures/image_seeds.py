@@ -47,8 +47,10 @@ def compute(folders: Mapping[str, Path]) -> Results:
         "rewarded": np.array(names[place["class"]]),
         "risen": np.array(names[place["confidence"]]),
     }
+    shown: dict[str, Path] = {}
     for (reward, ratio), each in paths.items():
         runs = [path for path in each if image_runs.seeds([path])[0] in seeds]
+        shown |= {image_runs.name_of(image_runs.config_of(path)): path for path in runs}
         columns = [place[reward], len(names)]
         results[f"{reward}_{ratio}_measured"] = image_runs.statistics(runs)[..., columns]
         length = image_runs.rounds(runs) + 1
@@ -57,7 +59,7 @@ def compute(folders: Mapping[str, Path]) -> Results:
             results[f"{reward}_{ratio}_{end}"] = np.array(
                 [getattr(band, end)[:length, columns] for band in bands]
             )
-    return {**results, **image_runs.provenance(folders)}
+    return {**results, **image_runs.provenance(shown)}
 
 
 def draw(results: Results) -> Figure:

@@ -118,8 +118,8 @@ def draw(results: Results) -> Figure:
             divergences.plot(np.arange(1, len(run) + 1), run, **_dots(setting))
     bound = max((results[f"{setting}_bound"] for setting in mixed), key=len)
     divergences.plot(
-        np.arange(1, len(bound) + 1),
-        bound,
+        np.arange(len(bound) + 1),
+        [0.0, *bound],  # of the first model, which has not moved
         color=style.COLOURS["black"],
         linestyle="-.",
         linewidth=0.9,
@@ -141,7 +141,7 @@ def draw(results: Results) -> Figure:
         ("c", divergences, "divergence", "the envelope"),
     ):
         held, asked = results[f"{check}_held"]
-        style.label_panel(axes, letter, f"{title} holds in {held} of {asked} runs")
+        style.label_panel(axes, letter, f"{title} holds in {held} of {image_runs.how_many(asked)}")
     handles, words = _legend(results, (*pure, *mixed))
     figure.legend(handles, words, loc="outside upper center", ncols=len(handles))
     image_runs.draw_provenance(figure, results)

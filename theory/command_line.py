@@ -37,9 +37,11 @@ def told_in_one_line() -> Iterator[None]:
 
 
 def sentence(error: BaseException) -> str:
-    """The error's message on one line, as a sentence."""
+    """The error's message on one line, as a sentence; a path that it begins with stays as it is."""
     text = " ".join(str(error).split()) or type(error).__name__
-    return text[:1].upper() + text[1:] + ("" if text[-1] in ".?!" else ".")
+    first, _, _ = text.partition(" ")
+    begun = text if "/" in first else text[:1].upper() + text[1:]
+    return begun + ("" if text[-1] in ".?!" else ".")
 
 
 class Terminated(KeyboardInterrupt):

@@ -127,11 +127,6 @@ QUANTITIES: dict[str, Quantity] = {
     "pixel_distance": Quantity(
         "Fréchet distance of pixels", unit="pixel²", meaning="with the pixels as features"
     ),
-    "frechet_along": Quantity(
-        "Fréchet distance\nalong axes",
-        unit="squared units",
-        meaning="from real images, along the principal axes of their features",
-    ),
     "precision": Quantity(
         "precision", meaning="share of generated samples close to a real one (Kynkäänniemi 2019)"
     ),

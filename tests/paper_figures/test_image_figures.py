@@ -454,7 +454,7 @@ def test_provenance_is_printed_in_the_figure(drawn, name):
         "cifar10_quality_class_reward": (4, "seeds 0, 1"),
         "cifar10_confidence_repeated": (4, "seeds 0, 1"),
         "cifar10_quality_with_real_data": (4, "seeds 0, 1"),
-        "cifar10_choice": (4, "seeds 0, 1"),
+        "cifar10_choice": (2, "seed 0"),
         "cifar10_samples": (4, "seed 0"),
         "cifar10_control": (10, "seeds 0, 1"),
     }.get(name, (8, "seeds 0, 1"))

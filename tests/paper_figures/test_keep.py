@@ -74,7 +74,7 @@ def test_figures_say_which_runs_were_cut_short(run, tmp_path):
         name: keep(path, "one computer", tmp_path / "record").path
         for name, path in (("class-pure-0", run), ("class-pure-1", whole))
     }
-    told = str(image_runs.provenance(folders)["provenance"])
+    told = str(image_runs.provenance(folders)["provenance"]).replace("\N{NO-BREAK SPACE}", " ")
     # 100 s in each of three rounds and of five.
     assert told.endswith("; 2 runs, seeds 0, 1; class-pure-0: 2 of 4 rounds; wall time 13 min")
 
