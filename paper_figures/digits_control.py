@@ -20,7 +20,7 @@ FIGURE = PaperFigure(
     name="digits_control",
     caption="What of a run on digits is selection: the exact loop's distance from real images is "
     "computed from the first images alone, and runs that keep one of K by lot show what refits and "
-    "chance do by themselves: distances rise, mostly by chance, and confidence falls beyond it, "
+    "chance do by themselves: distances rise, in part by chance, and confidence falls beyond it, "
     "less so with real images in the training set; a choice by confidence wins back more than that",
     file=Path(__file__),
     parameters=image_runs.made(controls=True),
