@@ -331,7 +331,7 @@ def _check(command: Check) -> int:
         if config["iterations"] == 0:
             continue  # a first model alone
         if not config["selects"]:
-            print(f"{path.name}: keeps one of K by lot, which no theorem speaks of.")
+            print(f"{path.name}: keeps one of K by lot, of which these theorems say nothing.")
             continue
         if len(read_lines(path / METRICS)) < 2:
             print(f"{path.name}: has no round of retraining yet, and nothing to check.")

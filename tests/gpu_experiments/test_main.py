@@ -525,7 +525,7 @@ def test_finished_runs_are_held_against_the_theory(
     config = json.loads((here / "one-0" / CONFIG).read_text())
     (here / "one-0" / CONFIG).write_text(json.dumps({**config, "selects": False}))
     assert main(["check", str(here / "one-0")]) == 0
-    told = "one-0: keeps one of K by lot, which no theorem speaks of.\n"
+    told = "one-0: keeps one of K by lot, of which these theorems say nothing.\n"
     assert capsys.readouterr().out == told
     # Other runs, though they come last, are refused before anything is said of those.
     RunFolder(here / "other", {"iterations": 3})
