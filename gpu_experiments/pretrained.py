@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ import torch
 from gpu_experiments.distributed import Team
 from gpu_experiments.trained_once import trained_once
 from sim.protocols import Generator, Progress, silent
+
+FIRST_MODEL = "first_model_norm"
+"""What the first fit says besides: the Euclidean norm of all numbers of its model, by which two
+models are told apart."""
 
 
 class Pretrained:
@@ -53,7 +58,7 @@ class Pretrained:
     def fit(
         self, data: torch.Tensor, rng: np.random.Generator, progress: Progress = silent
     ) -> Mapping[str, float]:
-        """Fit, by way of the file if it is for this fit."""
+        """Fit, by way of the file if it is for this fit, which then says :data:`FIRST_MODEL`."""
         if self.begun or data is not self.data:
             told = self.generator.fit(data, rng, progress)
             self.begun = True
@@ -66,7 +71,8 @@ class Pretrained:
         found = trained_once(self.folder, "pretrained", self.config, train, self.team)
         self.generator.load(found["generator"])
         self.begun = True
-        return found["told"]
+        square = sum(float(each.double().square().sum()) for each in _tensors(found["generator"]))
+        return {**found["told"], FIRST_MODEL: math.sqrt(square)}
 
     def sample(self, n: int, rng: np.random.Generator) -> torch.Tensor:
         """Draw n images."""
@@ -80,3 +86,14 @@ class Pretrained:
         """From a state of the generator, which has then been fitted."""
         self.generator.load(state)
         self.begun = True
+
+
+def _tensors(state: Any) -> Iterator[torch.Tensor]:
+    if isinstance(state, torch.Tensor):
+        yield state
+    elif isinstance(state, Mapping):
+        for each in state.values():
+            yield from _tensors(each)
+    elif isinstance(state, list | tuple):
+        for each in state:
+            yield from _tensors(each)

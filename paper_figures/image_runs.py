@@ -48,6 +48,7 @@ from gpu_experiments.data import load
 from gpu_experiments.experiment import CONTROL, ImageExperiment, Places
 from gpu_experiments.prediction import Prediction, Scored, Sizes, predict
 from gpu_experiments.presets import CONTROLS, PRESETS
+from gpu_experiments.pretrained import FIRST_MODEL
 from gpu_experiments.sources.collection import CIFAR10
 from paper_figures import labels, style
 from paper_figures.results import Results
@@ -214,6 +215,12 @@ def predicted(paths: Sequence[Path]) -> Prediction:
     return predict(start(paths), sizes(paths), len(classes(paths[0])), shared=len(paths) == 1)
 
 
+def first_model(path: Path) -> float:
+    """What the first model of a run is told from others by
+    (:data:`gpu_experiments.pretrained.FIRST_MODEL`)."""
+    return float(read_lines(path / METRICS)[0]["fit"][FIRST_MODEL])
+
+
 def sizes(paths: Sequence[Path]) -> Sizes:
     """Of the runs, as far as all of them go."""
     config = _read(paths[0] / CONFIG)
@@ -230,8 +237,8 @@ def _real_images(config: Mapping[str, Any]) -> int:
 
 
 def provenance(folders: Mapping[str, Path]) -> Results:
-    """``provenance``: where recorded runs were made, by what, in what time, and which of them were
-    cut short; else empty."""
+    """``provenance``: where recorded runs were made, by what, in what time, which of them were cut
+    short, and from how many first models, if not from one; else empty."""
     paths = list(folders.values())
     if not any((path / PROVENANCE).exists() for path in paths):
         return {"provenance": np.array("")}
@@ -262,9 +269,11 @@ def provenance(folders: Mapping[str, Path]) -> Results:
     seconds = sum(line["all"] for path in paths for line in read_lines(path / SECONDS))
     numbers = ", ".join(map(str, sorted(set(seeds(paths).tolist()))))
     runs = f"{how_many(len(paths))}, seed{'s' if ',' in numbers else ''} {numbers}"
+    models = len({first_model(path) for path in paths})
+    several = [] if models == 1 else [f"{models} first models"]
     # Kept in one line.
     wall = f"wall time {_minutes(seconds)}".replace(" ", "\N{NO-BREAK SPACE}")
-    text = "; ".join([*hardware, *versions, runs, *short, wall])
+    text = "; ".join([*hardware, *versions, runs, *several, *short, wall])
     return {"provenance": np.array(text)}
 
 

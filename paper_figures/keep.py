@@ -74,7 +74,8 @@ def keep(run: Path, hardware: str = "", place: Path | None = None) -> Kept:
     Raises
     ------
     ValueError
-        For a run of other data, of fewer than two rounds, or of unknown hardware, for one that is
+        For a run that begins with another model than those of its seed in the record, a run of
+        other data, of fewer than two rounds, or of unknown hardware, for one that is
         incomplete, damaged, or in a record itself, and where the record has more rounds of it or
         another run of its name.
     """
@@ -106,6 +107,7 @@ def keep(run: Path, hardware: str = "", place: Path | None = None) -> Kept:
                 f"{folder} has {there['iterations']} rounds of this run and {run} has {last}, so "
                 "that some would be lost: go on with the run, or remove the folder first."
             )
+    _of_one_model(run, folder, int(config["seed"]))
     if last < planned:
         files[CONFIG] = json.dumps(shorter, indent=1).encode()
     provenance = {"hardware": hardware, "rounds": last, "planned": planned}
@@ -138,6 +140,18 @@ def _read(run: Path) -> tuple[dict[str, bytes], dict[str, Any]]:
         except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise ValueError(f"{run / name} is damaged: bring it again.") from error
     return files, json.loads(texts[CONFIG])
+
+
+def _of_one_model(run: Path, folder: Path, seed: int) -> None:
+    """Refuse a run of another first model than the others of its seed: their rounds could not be
+    compared, since machines that are lost take their models along."""
+    for other in sorted(folder.parent.glob(f"*-{seed}/{CONFIG}")):
+        there = other.parent
+        if there != folder and image_runs.first_model(there) != image_runs.first_model(run):
+            raise ValueError(
+                f"{run} begins with another model than {there}, as where a machine was lost in "
+                "between: keep it elsewhere (--place), or remove the runs of this seed first."
+            )
 
 
 def keep_all(

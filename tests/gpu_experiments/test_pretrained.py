@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from gpu_experiments.pretrained import Pretrained
+from gpu_experiments.pretrained import FIRST_MODEL, Pretrained
 from sim.protocols import DivergedTraining, Progress, silent
 from sim.streams import Streams
 
@@ -37,10 +37,10 @@ class Drawn:
         return torch.full((n, 1, 2, 2), self.value)
 
     def state(self) -> Any:
-        return {"value": self.value}
+        return {"values": [torch.tensor([self.value], dtype=torch.float64)], "kind": "drawn"}
 
     def load(self, state: Any) -> None:
-        self.value = state["value"]
+        self.value = float(state["values"][0])
 
 
 def pretrained(folder: Path, pretraining: int = 0, data: torch.Tensor = REAL) -> Pretrained:
@@ -63,7 +63,8 @@ def test_runs_of_all_seeds_have_the_same_first_model_with_and_without_the_file(
     made, read, elsewhere = (pretrained(tmp_path / name) for name in ("one", "one", "two"))
     told = [one.fit(REAL, rng(seed)) for seed, one in enumerate((made, read, elsewhere))]
     assert [len(one.generator.fits) for one in (made, read, elsewhere)] == [1, 0, 1]
-    assert told[0] == told[1] == told[2] == {"loss": Streams(0)("pretraining").random()}
+    drawn = Streams(0)("pretraining").random()
+    assert told[0] == told[1] == told[2] == {"loss": drawn, FIRST_MODEL: abs(drawn)}
     for one in (made, read, elsewhere):
         assert torch.equal(one.sample(2, rng(0)), torch.full((2, 1, 2, 2), told[0]["loss"]))
     other = pretrained(tmp_path / "one", pretraining=1)
@@ -118,4 +119,4 @@ def test_a_pretraining_that_diverges_leaves_no_file(
         one.fit(REAL, rng(0))
     monkeypatch.undo()
     # As before: its next fit is the pretraining.
-    assert one.fit(REAL, rng(0)) == {"loss": Streams(0)("pretraining").random()}
+    assert one.fit(REAL, rng(0))["loss"] == Streams(0)("pretraining").random()

@@ -17,6 +17,7 @@ from gpu_experiments.experiment import CONTROL
 from gpu_experiments.feature_axes import to_json
 from gpu_experiments.frechet import moments
 from gpu_experiments.presets import MEASURED_IN_CONTROL, PRESETS
+from gpu_experiments.pretrained import FIRST_MODEL
 from sim.runs import CONFIG, ENVIRONMENT, METRICS, SECONDS
 
 NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -107,6 +108,7 @@ def write_run(folder, reward, ratio, seed, iterations, blurred=0.0, kept=100, K=
             levels = {"precision_halves": 0.8, "recall_halves": 0.85}
             axes = {"axes_variances": VARIANCES, "axes_share": 0.9}
             line["reference"] = [levels | axes]
+            line["fit"] = {FIRST_MODEL: 1.5}
         with (path / METRICS).open("a") as lines:
             lines.write(json.dumps(line) + "\n")
         with (path / SECONDS).open("a") as lines:

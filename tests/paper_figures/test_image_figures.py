@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -443,6 +444,22 @@ def test_a_recorded_figure_says_where_it_was_made(recorded_in, synthetic_record,
     assert main(["cifar10_class_reward", *options(tmp_path), "--processes", "1"]) == 0
     assert "not recorded" not in capsys.readouterr().out
     assert (tmp_path / "out" / "cifar10_class_reward.png").is_file()
+
+
+@pytest.mark.parametrize(("bits", "same"), [(1, True), (3, False)])
+def test_images_are_the_same_up_to_what_a_gpu_rounds(perfect, tmp_path, bits, same):
+    """Every byte off by 1, or by 1 or 3 as its second bit says: by 2 in the mean."""
+    path = tmp_path / "class-mixed-0"
+    shutil.copytree(perfect["class-mixed-0"], path)
+    arrays = load_samples(path, 0)
+    np.savez(path / "samples" / "000.npz", **{**arrays, "images": arrays["images"] ^ bits})
+    folders = {**perfect, "class-mixed-0": path}
+    if same:
+        found = image_samples.compute(folders)["start"]
+        np.testing.assert_array_equal(found, image_samples.compute(perfect)["start"])
+    else:
+        with pytest.raises(ValueError, match="does not begin with the images of the others"):
+            image_samples.compute(folders)
 
 
 @pytest.mark.parametrize("name", CIFAR10)

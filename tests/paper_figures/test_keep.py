@@ -10,6 +10,7 @@ import pytest
 
 from gpu_experiments.parcel import content
 from gpu_experiments.presets import PRESETS
+from gpu_experiments.pretrained import FIRST_MODEL
 from paper_figures import (
     image_choice,
     image_quality,
@@ -113,6 +114,25 @@ def test_a_longer_run_replaces_a_shorter_one_and_not_the_reverse(run, tmp_path):
     # As long: what was said of it can be put right.
     keep(whole, "another computer", record)
     assert json.loads((kept.path / "provenance.json").read_text())["hardware"] == "another computer"
+
+
+def test_runs_of_a_seed_begin_with_one_model(tmp_path):
+    """On another machine the first model is trained again, to other numbers."""
+    record, runs = tmp_path / "record", tmp_path / "runs"
+    one = write_run(runs, "class", "pure", 0, 2, kept=20)
+    other, further = (write_run(runs, "class", "mixed", seed, 2, kept=20) for seed in (0, 1))
+    for path in (other, further):
+        text = (path / METRICS).read_text()
+        (path / METRICS).write_text(text.replace(f'"{FIRST_MODEL}": 1.5', f'"{FIRST_MODEL}": 1.25'))
+    folders = {"class-pure-0": keep(one, "one computer", record).path}
+    with pytest.raises(ValueError, match=r"class-mixed-0 begins with another model than .*pure-0"):
+        keep(other, "one computer", record)
+    assert [path.name for path in record.iterdir()] == ["class-pure-0"]
+    assert "first models" not in str(image_runs.provenance(folders)["provenance"])
+    # Another seed may have a model of its own, and figures say so.
+    folders["class-mixed-1"] = keep(further, "one computer", record).path
+    assert "; 2 first models; wall" in str(image_runs.provenance(folders)["provenance"])
+    keep(one, "one computer", record)
 
 
 def test_another_run_is_not_put_in_a_runs_place(run, tmp_path):
