@@ -56,6 +56,16 @@ def control(perfect):
     return image_control.compute(perfect)
 
 
+@pytest.fixture(scope="module")
+def spoilt_theory(blurred):
+    return image_theory.compute(blurred)
+
+
+@pytest.fixture(scope="module")
+def spoilt(blurred):
+    return image_control.compute(blurred)
+
+
 def exact_law(reward, lam, rounds):
     """The exact loop on the population, by what K = 4 keeps of atoms sorted by class and reward:
     a sum over 4000 drawn rivals, without the code of the figures."""
@@ -104,20 +114,20 @@ def test_no_share_with_a_lower_reward_rises_and_what_is_drawn_is_what_is_checked
             assert each.max() <= found.found + 1e-12
 
 
-def test_the_runs_that_pass_are_counted(theory, blurred):
+def test_the_runs_that_pass_are_counted(theory, spoilt_theory):
     asked = {"weight": 2 * SEEDS, "dominance": 4 * SEEDS, "divergence": 2 * SEEDS}
     for check, number in asked.items():
         assert theory[f"{check}_held"].tolist() == [number, number]
-    held, number = image_theory.compute(blurred)["dominance_held"]
+    held, number = spoilt_theory["dominance_held"]
     # At least those of the confidence reward in the pure loop fail.
     assert held <= number - SEEDS
     titles = [axes.get_title(loc="left") for axes in image_theory.draw(theory).axes]
     assert "Lemma 2.2 holds in 6 of 6 runs" in titles[0]
 
 
-def test_images_of_low_reward_that_come_back_rise_above_the_line(blurred):
-    found = image_theory.compute(blurred)
-    assert (found["confidence-pure_rise"].max(axis=1) > found["confidence-pure_allowed"]).all()
+def test_images_of_low_reward_that_come_back_rise_above_the_line(spoilt_theory):
+    rises = spoilt_theory["confidence-pure_rise"].max(axis=1)
+    assert (rises > spoilt_theory["confidence-pure_allowed"]).all()
 
 
 def test_class_shares_are_inside_the_envelope(theory, perfect):
@@ -163,8 +173,7 @@ def test_the_exact_distance_is_that_of_the_exact_loop_on_the_population(control,
     assert np.ptp(found) > 0
 
 
-def test_perfect_generators_are_where_the_exact_loop_is_and_others_are_not(control, blurred):
-    spoilt = image_control.compute(blurred)
+def test_perfect_generators_are_where_the_exact_loop_is_and_others_are_not(control, spoilt):
     for setting in image_runs.settings():
         measured, exact = control[f"{setting}_frechet"], control[f"{setting}_exact"]
         assert measured.shape == exact.shape == (SEEDS, ROUNDS + 1)
@@ -175,7 +184,7 @@ def test_perfect_generators_are_where_the_exact_loop_is_and_others_are_not(contr
 
 
 @pytest.mark.parametrize("name", CONTROLS)
-def test_the_control_stands_still_but_for_chance(control, perfect, blurred, name):
+def test_the_control_stands_still_but_for_chance(control, perfect, spoilt, name):
     reward = control[f"{name}_reward"]
     expected = control[f"{name}_expected"]
     np.testing.assert_allclose(expected, expected[0], rtol=1e-12)
@@ -186,7 +195,6 @@ def test_the_control_stands_still_but_for_chance(control, perfect, blurred, name
     assert (moved[:, 1:] < 2 * upper[1:]).all()
     # A choice moves them further than chance alone would.
     assert (control["confidence-pure_moved"][:, -1] > upper[-1]).all()
-    spoilt = image_control.compute(blurred)
     assert (spoilt[f"{name}_reward"][:, -1] < spoilt[f"{name}_expected"][-1] - 1).all()
     first = read_lines(perfect[f"{name}-0"] / METRICS)[0]
     assert reward[0, 0] == first["reward"]
@@ -219,8 +227,8 @@ def test_a_control_is_named_as_one(perfect):
 # Of both, what is drawn where runs differ
 
 
-def test_titles_count_the_runs_that_pass(blurred):
-    found = image_theory.compute(blurred)
+def test_titles_count_the_runs_that_pass(spoilt_theory):
+    found = spoilt_theory
     held, asked = found["dominance_held"]
     assert held < asked
     title = image_theory.draw(found).axes[1].get_title(loc="left")
