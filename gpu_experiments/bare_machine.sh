@@ -5,9 +5,9 @@
 #
 # Give it again until it ends with another status than 75; each time it waits SECONDS at most and
 # leaves in HOME what is worth taking along, a few archives without weights. HOME may hold archives
-# that an earlier machine left: what is complete in them is not run again, and a run that begins
-# anew replaces what they have of it once it is as far. WHEELS is a folder of
-# wheels of what the machine lacks, DATA is CIFAR-10. Bring the folders along in the checkout, where
+# that an earlier machine left of the same preset: what is complete in them is not run again, and a
+# run that begins anew replaces what they have of it once it is as far. WHEELS is a folder of wheels
+# of what the machine lacks, DATA is CIFAR-10. Bring the folders along in the checkout, where
 # relative ones are sought; get the wheels beforehand, for the machine's Python, with
 #
 #   python3 -m pip download --no-deps --only-binary=:all: --python-version 3.12 \
@@ -43,8 +43,8 @@ if [ -n "$LACKS" ]; then
     exit 2
 fi
 export TORCHINDUCTOR_CACHE_DIR="$WORK/inductor"
-if [ ! -e "$WORK/runs" ] && ls "$HOME_FOLDER"/runs-*.tar.gz >/dev/null 2>&1; then
-    "$PYTHON" -m gpu_experiments unpack "$HOME_FOLDER" "$WORK/runs"
+if [ ! -e "$WORK/runs/$PRESET" ] && ls "$HOME_FOLDER"/runs-*.tar.gz >/dev/null 2>&1; then
+    "$PYTHON" -m gpu_experiments unpack "$HOME_FOLDER" "$WORK/runs/$PRESET"
 fi
 exec "$PYTHON" -m gpu_experiments lease "$PRESET" --data "$DATA" --device "$DEVICE" \
-    --out "$WORK/runs" --to "$HOME_FOLDER" --seconds "$SECONDS_LEFT" ${1:+--only "$@"}
+    --out "$WORK/runs/$PRESET" --to "$HOME_FOLDER" --seconds "$SECONDS_LEFT" ${1:+--only "$@"}

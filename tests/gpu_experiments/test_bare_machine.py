@@ -47,3 +47,17 @@ def test_it_ends_as_the_runs_do_and_brings_their_log_home(tmp_path):
     assert done.returncode == 2, done.stderr
     assert str(nowhere) in (home / "log.txt").read_text()
     assert "0 archives are in" in done.stdout
+
+
+def test_presets_on_one_machine_have_folders_of_their_own(tmp_path):
+    """Their runs have the same names."""
+    told = tmp_path / "python"
+    told.write_text('#!/bin/sh\n[ "$1" = -c ] || echo "$@"\n')
+    told.chmod(0o755)
+    folders = []
+    for preset in ("cifar10-smoke", "cifar10-record"):
+        done = script(tmp_path, tmp_path / "home", "wheels", "data", 60, preset, python=told)
+        words = done.stdout.split()
+        assert words[:4] == ["-m", "gpu_experiments", "lease", preset]
+        folders.append(words[words.index("--out") + 1])
+    assert folders[0] != folders[1]
