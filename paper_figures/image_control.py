@@ -106,8 +106,10 @@ def _exact(path: Path, lines: Sequence[Mapping[str, Any]]) -> NDArray[np.float64
 
 def _perfect(paths: Sequence[Path], lines: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
     """Distances in runs without model error, shape (replicas, T + 1): from those of the runs' first
-    images whose coordinates are kept."""
-    samples = [load_samples(path, 0) for path in paths]
+    images whose coordinates are kept, along the axes of the first run, whose metrics are given."""
+    # Another first model comes with another classifier, and axes of its own.
+    model = image_runs.first_model(paths[0])
+    samples = [load_samples(path, 0) for path in paths if image_runs.first_model(path) == model]
     coordinates = np.concatenate([each["coordinates"] for each in samples])
     start = Scored(
         *(

@@ -37,6 +37,21 @@ def contents(path: Path) -> dict[str, bytes]:
     return {name: b"" if name in varying else file.read_bytes() for name, file in files.items()}
 
 
+def in_colour(places: Places) -> ImageExperiment:
+    """A run on images that Inception takes."""
+    return ImageExperiment(
+        data="cifar10",
+        reward="class",
+        gamma=1.0,
+        K=4,
+        kept=4,
+        iterations=1,
+        model=SMOKE,
+        classifier=ClassifierSettings.cifar10(),
+        places=places,
+    )
+
+
 @pytest.fixture(scope="module")
 def done(tiny: ImageExperiment, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A run, with all candidates of its rounds."""
@@ -111,17 +126,7 @@ def test_inception_that_cannot_be_imported_is_missed_before_anything_is_trained(
     one = Labelled(Images(read), torch.arange(60) % 10, load("digits").names, "digits in colour")
     monkeypatch.setattr("gpu_experiments.experiment._read", lambda *_: one)
     monkeypatch.setitem(sys.modules, "torch_fidelity", None)
-    run = ImageExperiment(
-        data="cifar10",
-        reward="class",
-        gamma=1.0,
-        K=4,
-        kept=4,
-        iterations=1,
-        model=SMOKE,
-        classifier=ClassifierSettings.cifar10(),
-        places=Places(models=tmp_path / "models", inception=weights),
-    )
+    run = in_colour(Places(models=tmp_path / "models", inception=weights))
     with pytest.raises(ImportError, match="torch-fidelity cannot be imported"):
         record(run, tmp_path / "run")
     assert not (tmp_path / "models").exists()
@@ -129,17 +134,7 @@ def test_inception_that_cannot_be_imported_is_missed_before_anything_is_trained(
 
 def test_parameters_of_inception_that_are_not_there_are_missed_at_once() -> None:
     with pytest.raises(FileNotFoundError, match=r"absent\.pth is no file"):
-        ImageExperiment(
-            data="cifar10",
-            reward="class",
-            gamma=1.0,
-            K=4,
-            kept=4,
-            iterations=1,
-            model=SMOKE,
-            classifier=ClassifierSettings.cifar10(),
-            places=Places(inception=Path("absent.pth")),
-        )
+        in_colour(Places(inception=Path("absent.pth")))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 
 from gpu_experiments.prediction import Scored, Sizes
 from gpu_experiments.presets import CONTROLS
+from gpu_experiments.pretrained import FIRST_MODEL
 from gpu_experiments.theory_checks import check_run
 from paper_figures import image_control, image_repeats, image_runs, image_theory
 from paper_figures.keep import keep
@@ -304,6 +305,20 @@ def test_distances_of_perfect_generators_are_in_the_range_of_chance(control):
     # Of 72, not independent within a run, 95 of 100.
     assert np.mean(inside) > 0.85
     assert (control["control-pure_frechet_upper"][1:] > control["control-pure_frechet"][0, 0]).all()
+
+
+def test_coordinates_of_two_first_models_are_not_put_together(perfect, tmp_path):
+    """They are along other axes: here one of them is told in other units."""
+    own, other = perfect["class-pure-0"], tmp_path / "class-pure-1"
+    shutil.copytree(perfect["class-pure-1"], other)
+    text = (other / METRICS).read_text()
+    (other / METRICS).write_text(text.replace(f'"{FIRST_MODEL}": 1.5', f'"{FIRST_MODEL}": 1.25'))
+    arrays = load_samples(other, 0)
+    arrays["coordinates"] = 100 * arrays["coordinates"]
+    np.savez(other / "samples" / "000.npz", **arrays)
+    lines = read_lines(own / METRICS)
+    alone, beside = (image_control._perfect(paths, lines) for paths in ([own], [own, other]))
+    np.testing.assert_array_equal(alone, beside)
 
 
 def test_runs_measured_in_other_features_are_not_put_beside_each_other(perfect, tmp_path):
